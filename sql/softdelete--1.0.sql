@@ -1,0 +1,272 @@
+/* sql/softdelete--1.0.sql */
+
+-- complain if script is sourced in psql, rather than via CREATE EXTENSION
+\echo Use "CREATE EXTENSION softdelete" to load this file. \quit
+
+CREATE SCHEMA softdelete;
+COMMENT ON SCHEMA softdelete IS 'log, journal and internals of extension softdelete';
+GRANT USAGE ON SCHEMA softdelete TO PUBLIC;
+
+--
+-- The log
+--
+
+CREATE SEQUENCE softdelete.deletion_id_seq;
+COMMENT ON SEQUENCE softdelete.deletion_id_seq IS 'ids of deletions, never used twice';
+
+CREATE TABLE softdelete.deletion (
+    id bigint PRIMARY KEY,
+    relations regclass[] NOT NULL,
+    row_counts bigint[] NOT NULL,
+    named integer NOT NULL,
+    deleted_at timestamptz NOT NULL,
+    transaction_id xid8 NOT NULL,
+    deleted_by name NOT NULL,
+    session_user_name name NOT NULL,
+    actor text,
+    application_name text,
+    client_addr inet,
+    reason text,
+    statement text
+);
+COMMENT ON TABLE softdelete.deletion IS 'one row for each transaction that deleted, with the counts of its first statement';
+COMMENT ON COLUMN softdelete.deletion.id IS 'the deletion, as deletion_id of the deleted rows names it';
+COMMENT ON COLUMN softdelete.deletion.relations IS 'tables from which the first statement took rows';
+COMMENT ON COLUMN softdelete.deletion.row_counts IS 'how many, in the order of relations';
+COMMENT ON COLUMN softdelete.deletion.named IS 'how many of relations the statement named; the others were reached by cascade';
+COMMENT ON COLUMN softdelete.deletion.deleted_at IS 'when the first statement had deleted';
+COMMENT ON COLUMN softdelete.deletion.transaction_id IS 'the transaction';
+COMMENT ON COLUMN softdelete.deletion.deleted_by IS 'role in force';
+COMMENT ON COLUMN softdelete.deletion.session_user_name IS 'role that had logged in';
+COMMENT ON COLUMN softdelete.deletion.actor IS 'setting softdelete.actor: the person behind the application, as it claims';
+COMMENT ON COLUMN softdelete.deletion.application_name IS 'setting application_name';
+COMMENT ON COLUMN softdelete.deletion.client_addr IS 'address of the client, null for a Unix-domain socket';
+COMMENT ON COLUMN softdelete.deletion.reason IS 'setting softdelete.reason';
+COMMENT ON COLUMN softdelete.deletion.statement IS 'the first statement, cut at 1 kB';
+
+CREATE TABLE softdelete.deletion_more (
+    deletion_id bigint NOT NULL,
+    relations regclass[] NOT NULL,
+    row_counts bigint[] NOT NULL,
+    named integer NOT NULL
+);
+CREATE INDEX ON softdelete.deletion_more (deletion_id);
+COMMENT ON TABLE softdelete.deletion_more IS 'counts of the later statements of a transaction that deleted';
+COMMENT ON COLUMN softdelete.deletion_more.deletion_id IS 'the deletion';
+COMMENT ON COLUMN softdelete.deletion_more.relations IS 'tables from which the statement took rows';
+COMMENT ON COLUMN softdelete.deletion_more.row_counts IS 'how many, in the order of relations';
+COMMENT ON COLUMN softdelete.deletion_more.named IS 'how many of relations the statement named';
+
+CREATE SEQUENCE softdelete.link_id_seq;
+COMMENT ON SEQUENCE softdelete.link_id_seq IS 'ids of journalled references';
+
+CREATE TABLE softdelete.link (
+    id bigint PRIMARY KEY,
+    deletion_id bigint NOT NULL,
+    child regclass NOT NULL,
+    constraint_name name NOT NULL,
+    parent regclass NOT NULL,
+    parent_key text[] NOT NULL,
+    row_key text[] NOT NULL,
+    old_values text[] NOT NULL,
+    new_values text[] NOT NULL
+);
+CREATE INDEX ON softdelete.link (deletion_id);
+COMMENT ON TABLE softdelete.link IS 'references that ON DELETE SET NULL or SET DEFAULT overwrote, for undelete to put back';
+COMMENT ON COLUMN softdelete.link.id IS 'number of the entry';
+COMMENT ON COLUMN softdelete.link.deletion_id IS 'the deletion that overwrote the reference';
+COMMENT ON COLUMN softdelete.link.child IS 'the referencing table';
+COMMENT ON COLUMN softdelete.link.constraint_name IS 'the foreign key';
+COMMENT ON COLUMN softdelete.link.parent IS 'the referenced table';
+COMMENT ON COLUMN softdelete.link.parent_key IS 'key of the deleted parent, in the order of the foreign key';
+COMMENT ON COLUMN softdelete.link.row_key IS 'primary key of the row or, without one, its other columns';
+COMMENT ON COLUMN softdelete.link.old_values IS 'what was overwritten';
+COMMENT ON COLUMN softdelete.link.new_values IS 'what it was overwritten with';
+
+CREATE SEQUENCE softdelete.event_id_seq;
+COMMENT ON SEQUENCE softdelete.event_id_seq IS 'ids of events';
+
+CREATE TABLE softdelete.event (
+    id bigint PRIMARY KEY,
+    happened_at timestamptz NOT NULL,
+    transaction_id xid8 NOT NULL,
+    done_by name NOT NULL,
+    session_user_name name NOT NULL,
+    event text NOT NULL,
+    deletion_id bigint,
+    relation regclass,
+    row_count bigint NOT NULL
+);
+CREATE INDEX ON softdelete.event (deletion_id);
+COMMENT ON TABLE softdelete.event IS 'what happened to deletions and registered tables';
+COMMENT ON COLUMN softdelete.event.id IS 'number of the event';
+COMMENT ON COLUMN softdelete.event.happened_at IS 'when';
+COMMENT ON COLUMN softdelete.event.transaction_id IS 'the transaction';
+COMMENT ON COLUMN softdelete.event.done_by IS 'role in force';
+COMMENT ON COLUMN softdelete.event.session_user_name IS 'role that had logged in';
+COMMENT ON COLUMN softdelete.event.event IS 'register, undelete';
+COMMENT ON COLUMN softdelete.event.deletion_id IS 'the deletion concerned, if any';
+COMMENT ON COLUMN softdelete.event.relation IS 'the table named in the call, if any';
+COMMENT ON COLUMN softdelete.event.row_count IS 'rows made live by the call';
+
+SELECT pg_catalog.pg_extension_config_dump('softdelete.deletion_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('softdelete.deletion', '');
+SELECT pg_catalog.pg_extension_config_dump('softdelete.deletion_more', '');
+SELECT pg_catalog.pg_extension_config_dump('softdelete.link_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('softdelete.link', '');
+SELECT pg_catalog.pg_extension_config_dump('softdelete.event_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('softdelete.event', '');
+
+CREATE VIEW softdelete.deleted_relation AS
+SELECT s.deletion_id, c.relation, c.row_count, c.position <= s.named AS named
+FROM (SELECT d.id AS deletion_id, d.relations, d.row_counts, d.named FROM softdelete.deletion d
+      UNION ALL
+      SELECT m.deletion_id, m.relations, m.row_counts, m.named FROM softdelete.deletion_more m) s,
+     ROWS FROM (pg_catalog.unnest(s.relations), pg_catalog.unnest(s.row_counts))
+         WITH ORDINALITY c (relation, row_count, position);
+COMMENT ON VIEW softdelete.deleted_relation IS 'rows that each statement took from each table';
+COMMENT ON COLUMN softdelete.deleted_relation.deletion_id IS 'the deletion';
+COMMENT ON COLUMN softdelete.deleted_relation.relation IS 'the table';
+COMMENT ON COLUMN softdelete.deleted_relation.row_count IS 'rows that one statement took from it';
+COMMENT ON COLUMN softdelete.deleted_relation.named IS 'did the statement name the table, or reach it by cascade?';
+
+CREATE VIEW softdelete.deletions AS
+SELECT d.id,
+       d.deleted_at,
+       d.transaction_id,
+       d.deleted_by,
+       d.session_user_name,
+       d.actor,
+       d.application_name,
+       CASE WHEN v.may_read THEN d.client_addr END AS client_addr,
+       d.reason,
+       CASE WHEN v.may_read THEN d.statement ELSE '<insufficient privilege>' END AS statement,
+       c.row_count,
+       c.relations
+FROM softdelete.deletion d
+     CROSS JOIN LATERAL (
+         SELECT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') OR
+                EXISTS (SELECT FROM pg_catalog.pg_roles r
+                        WHERE r.rolname = d.session_user_name
+                          AND pg_catalog.pg_has_role(r.oid, 'USAGE')) AS may_read) v
+     CROSS JOIN LATERAL (
+         SELECT pg_catalog.sum(t.row_count)::bigint AS row_count,
+                pg_catalog.jsonb_object_agg(t.relation::text, t.row_count) AS relations
+         FROM (SELECT r.relation, pg_catalog.sum(r.row_count)::bigint AS row_count
+               FROM softdelete.deleted_relation r WHERE r.deletion_id = d.id
+               GROUP BY r.relation) t) c;
+COMMENT ON VIEW softdelete.deletions IS 'the deletions: one row for each transaction that deleted';
+COMMENT ON COLUMN softdelete.deletions.id IS 'the deletion; softdelete_undelete_deletion() takes it';
+COMMENT ON COLUMN softdelete.deletions.deleted_at IS 'when the first statement had deleted';
+COMMENT ON COLUMN softdelete.deletions.transaction_id IS 'the transaction';
+COMMENT ON COLUMN softdelete.deletions.deleted_by IS 'role in force';
+COMMENT ON COLUMN softdelete.deletions.session_user_name IS 'role that had logged in';
+COMMENT ON COLUMN softdelete.deletions.actor IS 'setting softdelete.actor: the person behind the application, as it claims';
+COMMENT ON COLUMN softdelete.deletions.application_name IS 'setting application_name';
+COMMENT ON COLUMN softdelete.deletions.client_addr IS 'address of the client; readable as in pg_stat_activity';
+COMMENT ON COLUMN softdelete.deletions.reason IS 'setting softdelete.reason';
+COMMENT ON COLUMN softdelete.deletions.statement IS 'the first statement, cut at 1 kB; readable as in pg_stat_activity';
+COMMENT ON COLUMN softdelete.deletions.row_count IS 'rows deleted in all tables';
+COMMENT ON COLUMN softdelete.deletions.relations IS 'rows deleted, by table';
+
+CREATE VIEW softdelete.events AS
+SELECT e.id, e.happened_at, e.transaction_id, e.done_by, e.session_user_name,
+       e.event, e.deletion_id, e.relation, e.row_count
+FROM softdelete.event e;
+COMMENT ON VIEW softdelete.events IS 'what happened to deletions and registered tables';
+
+--
+-- Functions
+--
+
+CREATE FUNCTION softdelete.deletion_id() RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_deletion_id';
+COMMENT ON FUNCTION softdelete.deletion_id() IS
+'the id of this transaction''s deletion, drawn on the first call; converted DELETEs use it';
+
+CREATE FUNCTION softdelete.softdelete_guard() RETURNS trigger
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'softdelete_guard';
+COMMENT ON FUNCTION softdelete.softdelete_guard() IS
+'trigger function that makes a table a registered one and refuses real deletes (error 55000)';
+
+CREATE FUNCTION softdelete.warn_if_not_preloaded() RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_warn_if_not_preloaded';
+COMMENT ON FUNCTION softdelete.warn_if_not_preloaded() IS
+'warns when the library is in no preload setting';
+
+CREATE FUNCTION softdelete_register(rel regclass, cascade boolean DEFAULT true)
+RETURNS TABLE (relation regclass, flag_column name, note text)
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_register';
+COMMENT ON FUNCTION softdelete_register(regclass, boolean) IS
+'registers table rel for soft delete, with cascade every table that a DELETE from it reaches over ON DELETE CASCADE; returns the tables that it registered, their flag columns and what to know about them. Owner only (42501); refuses views and foreign, temporary, system, extension and single partition tables (42809, 0A000), and a column deletion_id of somebody else (42701).';
+
+CREATE FUNCTION softdelete_undelete(rel regclass, id anyelement,
+    cascade boolean DEFAULT false, with_parents boolean DEFAULT false)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_undelete';
+COMMENT ON FUNCTION softdelete_undelete(regclass, anyelement, boolean, boolean) IS
+'brings the row of table rel with primary key id back: a value, ROW(...) in key order, JSON object, or an array of these; with cascade also what the same deletion took below it and the references that it overwrote; with_parents also deleted parents. Returns the rows made live. Needs SELECT and INSERT on rel (42501); a deleted parent is 23503, an unknown key P0002, a table without a primary key 55000.';
+
+CREATE FUNCTION softdelete_undelete(rel regclass, id text,
+    cascade boolean DEFAULT false, with_parents boolean DEFAULT false)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_undelete';
+COMMENT ON FUNCTION softdelete_undelete(regclass, text, boolean, boolean) IS
+'the same with the key as text; a composite key as a JSON object by column name';
+
+CREATE FUNCTION softdelete_undelete_deletion(deletion_id bigint)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_undelete_deletion';
+COMMENT ON FUNCTION softdelete_undelete_deletion(bigint) IS
+'brings back everything that the deletion took and that is still deleted, and the references that it overwrote; returns the rows made live. Needs SELECT and INSERT on the tables that its statements named (42501); a parent deleted by another deletion is 23503, an unknown deletion P0002.';
+
+--
+-- What is registered
+--
+
+CREATE VIEW softdelete.tables AS
+SELECT c.oid::pg_catalog.regclass AS relation,
+       f.attname AS flag_column,
+       s.live_rows::bigint AS live_rows,
+       s.deleted_rows::bigint AS deleted_rows
+FROM pg_catalog.pg_trigger g
+     JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
+     JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+          AND p.objid = g.oid AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          AND p.refobjid = c.oid AND p.refobjsubid > 0
+     JOIN pg_catalog.pg_attribute f ON f.attrelid = c.oid AND f.attnum = p.refobjsubid
+          AND f.atttypid = 'pg_catalog.bool'::pg_catalog.regtype
+     CROSS JOIN LATERAL (
+         SELECT pg_catalog.sum(l.reltuples * (1 - l.deleted)) AS live_rows,
+                pg_catalog.sum(l.reltuples * l.deleted) AS deleted_rows
+         FROM (SELECT NULLIF(r.reltuples, -1) AS reltuples,
+                      COALESCE((SELECT t.freq
+                                FROM pg_catalog.pg_stats x,
+                                     ROWS FROM (pg_catalog.unnest(x.most_common_vals::text::boolean[]),
+                                                pg_catalog.unnest(x.most_common_freqs)) t (live, freq)
+                                WHERE x.schemaname = n.nspname AND x.tablename = r.relname
+                                  AND x.attname = f.attname AND NOT x.inherited AND NOT t.live), 0) AS deleted
+               FROM (SELECT tree.relid FROM pg_catalog.pg_partition_tree(c.oid) tree WHERE tree.isleaf
+                     UNION SELECT c.oid WHERE c.relkind <> 'p') leaf
+                    JOIN pg_catalog.pg_class r ON r.oid = leaf.relid
+                    JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace) l) s
+WHERE g.tgfoid = 'softdelete.softdelete_guard'::pg_catalog.regproc
+  AND NOT c.relispartition;
+COMMENT ON VIEW softdelete.tables IS 'the registered tables';
+COMMENT ON COLUMN softdelete.tables.relation IS 'the table; partitions are not shown, they follow their root';
+COMMENT ON COLUMN softdelete.tables.flag_column IS 'the column that says whether a row is live';
+COMMENT ON COLUMN softdelete.tables.live_rows IS 'live rows as estimated by the last ANALYZE; null if there was none';
+COMMENT ON COLUMN softdelete.tables.deleted_rows IS 'deleted rows as estimated by the last ANALYZE; null if there was none';
+
+REVOKE ALL ON ALL TABLES IN SCHEMA softdelete FROM PUBLIC;
+GRANT SELECT ON softdelete.deletions, softdelete.events, softdelete.tables TO PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA softdelete FROM PUBLIC;
+
+SELECT softdelete.warn_if_not_preloaded();

@@ -1,0 +1,585 @@
+/*
+ * cascade.c - deleting what hangs below deleted rows.
+ *
+ * A work list instead of recursion: deleted rows of one table are an item, and
+ * each foreign key that references the table is one set-based statement.  The
+ * rows that it deletes become a new item at the end of the list.  That is the
+ * order in which PostgreSQL's own triggers run, in rounds: all actions for the
+ * rows deleted first, NO ACTION and RESTRICT among them, then those for the
+ * rows that these deleted.
+ *
+ * Statements run as the owner of the referencing table, as ri_triggers.c does
+ * it, and under REPEATABLE READ and above against the latest rows, failing
+ * with 40001 where the transaction's snapshot does not see them.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_type.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "pgstat.h"
+#include "cascade.h"
+#include "compat.h"
+#include "deletion.h"
+#include "links.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "plans.h"
+#include "registry.h"
+#include "run.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+#include "utils/syscache.h"
+
+struct SdCascade
+{
+	MemoryContext context;		/* items, rowsets and counts live here */
+	List	   *items;			/* SdDeleted, not yet worked off */
+	List	   *counts;			/* SdRowCount */
+};
+
+static SdCascade *running = NULL;
+
+/* ---------- sets of deleted rows ---------- */
+
+static SdDeleted *
+make_set(Oid parent, int room)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
+												  "softdelete deleted rows",
+												  ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	SdDeleted  *set = palloc0(sizeof(SdDeleted));
+
+	set->parent = parent;
+	set->atts = palloc(room * sizeof(AttrNumber));
+	set->context = context;
+	MemoryContextSwitchTo(old);
+	return set;
+}
+
+static void
+add_fkey(SdDeleted *set, const SdForeignKey *fkey)
+{
+	MemoryContext old = MemoryContextSwitchTo(set->context);
+	SdForeignKey *copy = palloc(sizeof(SdForeignKey));
+
+	*copy = *fkey;
+	copy->name = pstrdup(fkey->name);
+	set->fkeys = lappend(set->fkeys, copy);
+	for (int i = 0; i < fkey->nkeys; i++)
+	{
+		int			a = 0;
+
+		while (a < set->natts && set->atts[a] != fkey->parent_att[i])
+			a++;
+		if (a == set->natts)
+			set->atts[set->natts++] = fkey->parent_att[i];
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static void
+make_rows(SdDeleted *set)
+{
+	MemoryContext old = MemoryContextSwitchTo(set->context);
+	TupleDesc	desc = CreateTemplateTupleDesc(set->natts);
+
+	for (int a = 0; a < set->natts; a++)
+	{
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+
+		get_atttypetypmodcoll(set->parent, set->atts[a], &type, &typmod, &collation);
+		TupleDescInitEntry(desc, a + 1, psprintf(SD_KEY_PREFIX "%d", set->atts[a]),
+						   type, typmod, 0);
+		TupleDescInitEntryCollation(desc, a + 1, collation);
+	}
+	set->values = palloc(set->natts * sizeof(Datum));
+	set->nulls = palloc(set->natts * sizeof(bool));
+	set->rows = sd_rowset_create(desc);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Empty sets for the rows of a relation that a statement is about to delete:
+ * one for each table that foreign keys see when they look at it, itself and,
+ * for a partition, those above.  Each in a context of its own below the
+ * current one.
+ */
+List *
+sd_deleted_sets(Relation rel)
+{
+	List	   *fkeys = sd_fkeys_referencing(rel, true);
+	List	   *sets = NIL;
+	ListCell   *lc;
+
+	foreach(lc, fkeys)
+	{
+		SdForeignKey *fkey = lfirst(lc);
+		SdDeleted  *set = NULL;
+		ListCell   *known;
+
+		foreach(known, sets)
+			if (((SdDeleted *) lfirst(known))->parent == fkey->parent)
+				set = lfirst(known);
+		if (set == NULL)
+		{
+			set = make_set(fkey->parent, list_length(fkeys) * INDEX_MAX_KEYS);
+			sets = lappend(sets, set);
+		}
+		add_fkey(set, fkey);
+	}
+	list_free_deep(fkeys);
+	foreach(lc, sets)
+		make_rows(lfirst(lc));
+	return sets;
+}
+
+void
+sd_deleted_free(SdDeleted *set)
+{
+	tuplestore_end(set->rows->store);
+	MemoryContextDelete(set->context);
+}
+
+/* ---------- the statements of a foreign key ---------- */
+
+static char *
+statement_text(const SdForeignKey *fkey, SdPurpose purpose, void *arg)
+{
+	StringInfoData sql;
+	char		column[SD_COLUMN_SIZE];
+
+	initStringInfo(&sql);
+	switch (purpose)
+	{
+		case SD_CASCADE_DELETE:
+			appendStringInfo(&sql, "DELETE FROM %s%s c USING " SD_ROWS_NAME " p WHERE ",
+							 sd_only(fkey->child), sd_quoted_relation(fkey->child));
+			break;
+		case SD_CASCADE_FIND:
+			appendStringInfoString(&sql, "SELECT ");
+			for (int i = 0; i < fkey->nkeys; i++)
+				appendStringInfo(&sql, "%s%s::pg_catalog.text", i ? ", " : "",
+								 sd_fkey_column(column, "p", SD_KEY_PREFIX,
+												fkey->parent, fkey->parent_att[i]));
+			appendStringInfo(&sql, " FROM %s%s c, " SD_ROWS_NAME " p WHERE ",
+							 sd_only(fkey->child), sd_quoted_relation(fkey->child));
+			break;
+		case SD_CASCADE_SET:
+			appendStringInfo(&sql, "UPDATE %s%s c SET ",
+							 sd_only(fkey->child), sd_quoted_relation(fkey->child));
+			for (int i = 0; i < fkey->nset; i++)
+				appendStringInfo(&sql, "%s%s = %s", i ? ", " : "",
+								 quote_identifier(get_attname(fkey->child, fkey->set_att[i], false)),
+								 fkey->on_delete == FKCONSTR_ACTION_SETNULL ? "NULL" : "DEFAULT");
+			appendStringInfoString(&sql, " FROM " SD_ROWS_NAME " p WHERE ");
+			break;
+		default:
+			return sd_links_query(fkey);
+	}
+	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
+	if (purpose == SD_CASCADE_FIND)
+		appendStringInfoString(&sql, " LIMIT 1 FOR KEY SHARE OF c");
+	return sql.data;
+}
+
+/* Runs one statement of a foreign key; returns the rows changed or found. */
+static int64
+run_statement(const SdForeignKey *fkey, const SdDeleted *set, SdPurpose purpose,
+			  SdRowset **result)
+{
+	SdPlan	   *kept = sd_plan_take(fkey, purpose, sd_rowset_count(set->rows),
+									statement_text, NULL);
+	SdStatement statement = {0};
+	int64		rows = 0;
+
+	statement.sql = kept ? kept->sql : statement_text(fkey, purpose, NULL);
+	statement.plan = kept ? &kept->plan : NULL;
+	statement.kind = SD_RUN_LIVE;
+	statement.owner_of = fkey->child;
+	statement.fire_at_end = true;
+	statement.crosscheck = true;
+	statement.portable = purpose == SD_CASCADE_LINKS || purpose == SD_CASCADE_FIND;
+	statement.ninputs = 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = set->rows;
+	statement.result = result;
+
+	PG_TRY();
+	{
+		rows = sd_run(&statement);
+	}
+	PG_FINALLY();
+	{
+		if (kept)
+			sd_plan_release(kept);
+	}
+	PG_END_TRY();
+	return rows;
+}
+
+/* ---------- refusals ---------- */
+
+/*
+ * "(a, b)=(1, 2)" for the first row found, or NULL when the user may not read
+ * the key, as ri_ReportViolation() decides.
+ */
+static char *
+key_detail(const SdForeignKey *fkey, SdRowset *found)
+{
+	TupleTableSlot *slot;
+	StringInfoData names;
+	StringInfoData values;
+
+	if (check_enable_rls(fkey->parent, InvalidOid, true) == RLS_ENABLED ||
+		pg_class_aclcheck(fkey->parent, GetUserId(), ACL_SELECT) != ACLCHECK_OK)
+		return NULL;
+	initStringInfo(&names);
+	initStringInfo(&values);
+	slot = MakeSingleTupleTableSlot(found->desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(found->store);
+	if (tuplestore_gettupleslot(found->store, true, true, slot))
+		for (int i = 0; i < fkey->nkeys; i++)
+		{
+			bool		isnull;
+			Datum		value = slot_getattr(slot, i + 1, &isnull);
+
+			appendStringInfo(&names, "%s%s", i ? ", " : "",
+							 get_attname(fkey->parent, fkey->parent_att[i], false));
+			appendStringInfo(&values, "%s%s", i ? ", " : "",
+							 isnull ? "null" : TextDatumGetCString(value));
+		}
+	ExecDropSingleTupleTableSlot(slot);
+	return psprintf("(%s)=(%s)", names.data, values.data);
+}
+
+/* The errors of PostgreSQL's own foreign keys. */
+static void
+refuse_referenced(const SdForeignKey *fkey, SdRowset *found)
+{
+	char	   *parent = get_rel_name(fkey->parent);
+	char	   *child = get_rel_name(fkey->child);
+	char	   *key = key_detail(fkey, found);
+	Relation	rel = table_open(fkey->child, AccessShareLock);
+
+	if (SD_RESTRICT_IS_SPECIAL && fkey->on_delete == FKCONSTR_ACTION_RESTRICT)
+		ereport(ERROR,
+				(errcode(ERRCODE_RESTRICT_VIOLATION),
+				 errmsg("update or delete on table \"%s\" violates RESTRICT setting of foreign key constraint \"%s\" on table \"%s\"",
+						parent, fkey->name, child),
+				 key ? errdetail("Key %s is referenced from table \"%s\".", key, child) :
+				 errdetail("Key is referenced from table \"%s\".", child),
+				 errtableconstraint(rel, fkey->name)));
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("update or delete on table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"",
+					parent, fkey->name, child),
+			 key ? errdetail("Key %s is still referenced from table \"%s\".", key, child) :
+			 errdetail("Key is still referenced from table \"%s\".", child),
+			 errtableconstraint(rel, fkey->name)));
+}
+
+static void
+refuse_unregistered(const SdForeignKey *fkey)
+{
+	char	   *child = sd_quoted_relation(fkey->child);
+	Relation	rel = table_open(fkey->child, AccessShareLock);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("cannot delete from table \"%s\": foreign key constraint \"%s\" would cascade to table \"%s\", which is not registered",
+					get_rel_name(fkey->parent), fkey->name, RelationGetRelationName(rel)),
+			 errhint("Run SELECT softdelete_register(%s).", quote_literal_cstr(child)),
+			 errtableconstraint(rel, fkey->name)));
+}
+
+/* ---------- the work list ---------- */
+
+static void
+act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
+{
+	Relation	child = table_open(fkey->child, RowExclusiveLock);
+	SdRowset   *rows = NULL;
+
+	switch (fkey->on_delete)
+	{
+		case FKCONSTR_ACTION_CASCADE:
+			if (sd_registered(fkey->child, NULL))
+			{
+				/* the statement counts its rows and adds its sets itself */
+				(void) run_statement(fkey, set, SD_CASCADE_DELETE, NULL);
+			}
+			else if (run_statement(fkey, set, SD_CASCADE_FIND, &rows) > 0)
+				refuse_unregistered(fkey);
+			break;
+		case FKCONSTR_ACTION_SETNULL:
+		case FKCONSTR_ACTION_SETDEFAULT:
+			if (run_statement(fkey, set, SD_CASCADE_LINKS, &rows) > 0)
+			{
+				sd_links_write(fkey, rows);
+				(void) run_statement(fkey, set, SD_CASCADE_SET, NULL);
+			}
+			break;
+		case FKCONSTR_ACTION_NOACTION:
+		case FKCONSTR_ACTION_RESTRICT:
+			if (run_statement(fkey, set, SD_CASCADE_FIND, &rows) > 0)
+				refuse_referenced(fkey, rows);
+			break;
+		default:
+			elog(ERROR, "unrecognized foreign key action: %c", fkey->on_delete);
+	}
+	if (rows)
+		sd_rowset_free(rows);
+	table_close(child, NoLock);
+}
+
+/*
+ * Does the order of rows decide whether an action refuses?  It does when one
+ * table refers to this one by a foreign key that refuses and by another that
+ * removes: then PostgreSQL's result depends on which row comes first.
+ */
+static bool
+row_order_matters(const SdDeleted *set)
+{
+	ListCell   *lc;
+	ListCell   *other;
+
+	foreach(lc, set->fkeys)
+	{
+		SdForeignKey *refuses = lfirst(lc);
+
+		if (refuses->on_delete != FKCONSTR_ACTION_NOACTION &&
+			refuses->on_delete != FKCONSTR_ACTION_RESTRICT)
+			continue;
+		foreach(other, set->fkeys)
+		{
+			SdForeignKey *removes = lfirst(other);
+
+			if (removes->child == refuses->child &&
+				removes->on_delete == FKCONSTR_ACTION_CASCADE)
+				return true;
+		}
+	}
+	return false;
+}
+
+static void
+act_on_set(SdCascade *cascade, const SdDeleted *set)
+{
+	ListCell   *lc;
+
+	foreach(lc, set->fkeys)
+	{
+		CHECK_FOR_INTERRUPTS();
+		act(cascade, lfirst(lc), set);
+	}
+}
+
+static void
+act_row_by_row(SdCascade *cascade, const SdDeleted *set)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(set->rows->desc, &TTSOpsMinimalTuple);
+
+	tuplestore_rescan(set->rows->store);
+	while (tuplestore_gettupleslot(set->rows->store, true, false, slot))
+	{
+		SdDeleted	one = *set;
+
+		one.rows = sd_rowset_create(set->rows->desc);
+		tuplestore_puttupleslot(one.rows->store, slot);
+		act_on_set(cascade, &one);
+		sd_rowset_free(one.rows);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+static void
+work_off(SdCascade *cascade)
+{
+	MemoryContext item_context = AllocSetContextCreate(cascade->context,
+													   "softdelete cascade item",
+													   ALLOCSET_DEFAULT_SIZES);
+
+	while (cascade->items != NIL)
+	{
+		SdDeleted  *set = linitial(cascade->items);
+		MemoryContext old = MemoryContextSwitchTo(item_context);
+
+		cascade->items = list_delete_first(cascade->items);
+		if (sd_rowset_count(set->rows) > 1 && row_order_matters(set))
+			act_row_by_row(cascade, set);
+		else
+			act_on_set(cascade, set);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(item_context);
+		sd_deleted_free(set);
+	}
+	MemoryContextDelete(item_context);
+}
+
+/* The cascade that is running, for its own statements. */
+SdCascade *
+sd_cascade_running(void)
+{
+	return running;
+}
+
+/* Where a statement of the cascade keeps what it hands to sd_cascade_add(). */
+MemoryContext
+sd_cascade_context(SdCascade *cascade)
+{
+	return cascade->context;
+}
+
+/* A statement of the cascade reports what it deleted. */
+void
+sd_cascade_add(SdCascade *cascade, List *deleted, List *counts)
+{
+	MemoryContext old = MemoryContextSwitchTo(cascade->context);
+	ListCell   *lc;
+
+	cascade->items = list_concat(cascade->items, deleted);
+	foreach(lc, counts)
+	{
+		SdRowCount *count = lfirst(lc);
+
+		cascade->counts = sd_count_rows(cascade->counts, count->relid, count->rows);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+static Datum
+cascade_trigger(PG_FUNCTION_ARGS)
+{
+	work_off(fcinfo->flinfo->fn_extra);
+	return PointerGetDatum(NULL);
+}
+
+/*
+ * Works the cascade off as the function of a trigger: then triggers that it
+ * fires see the pg_trigger_depth() that they would see below PostgreSQL's
+ * foreign-key triggers.  The one trigger that an executor fires once and at
+ * once is BEFORE TRUNCATE; nothing is truncated.
+ */
+static void
+work_off_in_trigger(EState *estate, ResultRelInfo *target, SdCascade *cascade)
+{
+	TriggerDesc triggers = {0};
+	Trigger		trigger = {0};
+	FmgrInfo	function = {0};
+	ExprState  *when = NULL;
+	ResultRelInfo *carrier = makeNode(ResultRelInfo);
+
+	trigger.tgname = "softdelete";
+	trigger.tgfoid = F_SUPPRESS_REDUNDANT_UPDATES_TRIGGER;
+	trigger.tgtype = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_TRUNCATE;
+	trigger.tgenabled = TRIGGER_FIRES_ALWAYS;
+	function.fn_addr = cascade_trigger;
+	function.fn_oid = trigger.tgfoid;
+	function.fn_stats = TRACK_FUNC_ALL;
+	function.fn_mcxt = CurrentMemoryContext;
+	function.fn_extra = cascade;
+	triggers.triggers = &trigger;
+	triggers.numtriggers = 1;
+	triggers.trig_truncate_before_statement = true;
+	carrier->ri_RelationDesc = target->ri_RelationDesc;
+	carrier->ri_TrigDesc = &triggers;
+	carrier->ri_TrigFunctions = &function;
+	carrier->ri_TrigWhenExprs = &when;
+	ExecBSTruncateTriggers(estate, carrier);
+}
+
+/*
+ * Deletes what hangs below the rows that a statement of a user deleted, or
+ * refuses.  Returns the counts with the cascade's added, in the current memory
+ * context.
+ *
+ * Errors: 23503 (23001 on RESTRICT from version 18), 55000 for an unregistered
+ * table, 40001, and whatever triggers raise.
+ */
+List *
+sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts)
+{
+	SdCascade	cascade = {0};
+	SdCascade  *outer = running;
+
+	cascade.context = CurrentMemoryContext;
+	cascade.items = list_copy(deleted);
+	cascade.counts = counts;
+	running = &cascade;
+	PG_TRY();
+	{
+		work_off_in_trigger(estate, target, &cascade);
+	}
+	PG_FINALLY();
+	{
+		running = outer;
+	}
+	PG_END_TRY();
+	return cascade.counts;
+}
+
+/*
+ * Is the parent there, live or deleted, to which this row refers?  Asked for a
+ * row that is deleted in the transaction that inserted it, and locked so that
+ * it stays.  Error 23503.
+ */
+void
+sd_check_parent(const SdForeignKey *fkey, Relation child, HeapTuple row)
+{
+	StringInfoData sql;
+	SdStatement statement = {0};
+	Datum		values[INDEX_MAX_KEYS];
+	Oid			types[INDEX_MAX_KEYS];
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT 1 FROM %s%s p WHERE ",
+					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent));
+	for (int i = 0; i < fkey->nkeys; i++)
+	{
+		AttrNumber	att = RelationGetRelid(child) == fkey->child ? fkey->child_att[i] :
+			get_attnum(RelationGetRelid(child), get_attname(fkey->child, fkey->child_att[i], false));
+		char		column[SD_COLUMN_SIZE];
+		char		parameter[16];
+		bool		isnull;
+
+		values[i] = heap_getattr(row, att, RelationGetDescr(child), &isnull);
+		if (isnull)
+			return;
+		types[i] = get_atttype(RelationGetRelid(child), att);
+		snprintf(parameter, sizeof(parameter), "$%d", i + 1);
+		if (i > 0)
+			appendStringInfoString(&sql, " AND ");
+		generate_operator_clause(&sql,
+								 sd_fkey_column(column, "p", NULL, fkey->parent, fkey->parent_att[i]),
+								 get_atttype(fkey->parent, fkey->parent_att[i]),
+								 fkey->equal[i], parameter, types[i]);
+	}
+	appendStringInfoString(&sql, " FOR KEY SHARE OF p");
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = fkey->parent;
+	statement.latest = true;
+	statement.nargs = fkey->nkeys;
+	statement.args = values;
+	statement.argtypes = types;
+	if (sd_run(&statement) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("delete on table \"%s\" violates foreign key constraint \"%s\"",
+						RelationGetRelationName(child), fkey->name),
+				 errdetail("The row was inserted in this transaction and its parent in table \"%s\" is not there.",
+						   get_rel_name(fkey->parent)),
+				 errhint("Insert the parent before you delete the row."),
+				 errtableconstraint(child, fkey->name)));
+}

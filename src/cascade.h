@@ -1,0 +1,40 @@
+/*
+ * cascade.h - deleting what hangs below deleted rows.
+ */
+#ifndef SD_CASCADE_H
+#define SD_CASCADE_H
+
+#include "executor/execdesc.h"
+#include "fkey.h"
+#include "rowset.h"
+
+/*
+ * Deleted rows of one table, as the foreign keys that reference it see them:
+ * the referenced columns, named k<attribute number>.
+ */
+typedef struct SdDeleted
+{
+	Oid			parent;			/* the referenced table */
+	List	   *fkeys;			/* SdForeignKey, in the order of their actions */
+	int			natts;
+	AttrNumber *atts;			/* of parent, in the order of the columns */
+	Datum	   *values;			/* room for one row */
+	bool	   *nulls;
+	SdRowset   *rows;
+	MemoryContext context;		/* of all this */
+} SdDeleted;
+
+typedef struct SdCascade SdCascade;
+
+extern List *sd_deleted_sets(Relation rel);
+extern void sd_deleted_free(SdDeleted *set);
+extern SdCascade *sd_cascade_running(void);
+extern MemoryContext sd_cascade_context(SdCascade *cascade);
+extern void sd_cascade_add(SdCascade *cascade, List *deleted, List *counts);
+extern List *sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts);
+extern void sd_check_parent(const SdForeignKey *fkey, Relation child, HeapTuple row);
+
+#define SD_ROWS_NAME "softdelete_rows"
+#define SD_KEY_PREFIX "k"
+
+#endif							/* SD_CASCADE_H */

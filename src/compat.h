@@ -1,0 +1,174 @@
+/*
+ * compat.h - what differs between PostgreSQL versions.
+ *
+ * The code is written for the newest supported major; each shim bridges back
+ * and names the version from which it is no longer needed.  This is the only
+ * file that looks at PG_VERSION_NUM.
+ */
+#ifndef SD_COMPAT_H
+#define SD_COMPAT_H
+
+#if PG_VERSION_NUM < 150000 || PG_VERSION_NUM >= 190000
+#error "softdelete supports PostgreSQL 15 to 18"
+#endif
+
+#include "executor/executor.h"
+#include "nodes/execnodes.h"
+#include "nodes/pathnodes.h"
+#include "optimizer/restrictinfo.h"
+#include "parser/parse_relation.h"
+#include "storage/proc.h"
+#include "utils/acl.h"
+#include "utils/guc.h"
+#include "utils/guc_tables.h"
+#include "utils/relcache.h"
+
+/* 16: permissions of a range-table entry moved to RTEPermissionInfo */
+#if PG_VERSION_NUM >= 160000
+typedef RTEPermissionInfo SdPermissions;
+
+static inline SdPermissions *
+sd_query_permissions(Query *query, RangeTblEntry *rte)
+{
+	return getRTEPermissionInfo(query->rteperminfos, rte);
+}
+
+static inline SdPermissions *
+sd_estate_permissions(EState *estate, RangeTblEntry *rte)
+{
+	return getRTEPermissionInfo(estate->es_rteperminfos, rte);
+}
+
+static inline bool
+sd_has_permissions(RangeTblEntry *rte)
+{
+	return rte->perminfoindex > 0;
+}
+#else
+typedef RangeTblEntry SdPermissions;
+
+static inline SdPermissions *
+sd_query_permissions(Query *query, RangeTblEntry *rte)
+{
+	return rte;
+}
+
+static inline SdPermissions *
+sd_estate_permissions(EState *estate, RangeTblEntry *rte)
+{
+	return rte;
+}
+
+static inline bool
+sd_has_permissions(RangeTblEntry *rte)
+{
+	return true;
+}
+#endif
+
+/* 16: make_restrictinfo lost nullable_relids and gained clone flags */
+static inline RestrictInfo *
+sd_make_restrictinfo(PlannerInfo *root, Expr *clause, Index security_level)
+{
+#if PG_VERSION_NUM >= 160000
+	return make_restrictinfo(root, clause, true, false, false, false,
+							 security_level, NULL, NULL, NULL);
+#else
+	return make_restrictinfo(root, clause, true, false, false,
+							 security_level, NULL, NULL, NULL);
+#endif
+}
+
+/* 18: ExecutorRun lost execute_once */
+#if PG_VERSION_NUM >= 180000
+#define SD_EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count
+#define SD_EXECUTOR_RUN_PASS query, direction, count
+#else
+#define SD_EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count, bool execute_once
+#define SD_EXECUTOR_RUN_PASS query, direction, count, execute_once
+#endif
+
+/* 18: RETURNING can name the old row */
+#if PG_VERSION_NUM >= 180000
+#define SD_RETURNING_OLD 1
+#else
+#define SD_RETURNING_OLD 0
+#endif
+
+/* 17: the conditions of MERGE actions are three kinds, RETURNING was added */
+static inline List *
+sd_merge_action_lists(ModifyTable *plan)
+{
+	return plan->mergeActionLists;
+}
+
+/* 18: ri_ConstraintExprs was renamed */
+#if PG_VERSION_NUM >= 180000
+#define sd_check_exprs(rri) ((rri)->ri_CheckConstraintExprs)
+#else
+#define sd_check_exprs(rri) ((rri)->ri_ConstraintExprs)
+#endif
+
+/* 16: stored generated columns of INSERT and UPDATE are kept apart */
+#if PG_VERSION_NUM >= 160000
+#define sd_generated_exprs(rri) ((rri)->ri_GeneratedExprsU)
+#define sd_generated_count(rri) ((rri)->ri_NumGeneratedNeededU)
+#else
+#define sd_generated_exprs(rri) ((rri)->ri_GeneratedExprs)
+#define sd_generated_count(rri) ((rri)->ri_NumGeneratedNeeded)
+#endif
+
+/* 16: object_ownercheck and object_aclcheck replaced one function a kind */
+static inline bool
+sd_is_owner(Oid relid, Oid role)
+{
+#if PG_VERSION_NUM >= 160000
+	return object_ownercheck(RelationRelationId, relid, role);
+#else
+	return pg_class_ownercheck(relid, role);
+#endif
+}
+
+/* 18: foreign keys can be over periods */
+#if PG_VERSION_NUM >= 180000
+#define sd_constraint_is_period(form) ((form)->conperiod)
+#else
+#define sd_constraint_is_period(form) (false)
+#endif
+
+/* 18: RelationGetPrimaryKeyIndex asks whether a deferrable key will do */
+static inline Oid
+sd_primary_key_index(Relation rel)
+{
+#if PG_VERSION_NUM >= 180000
+	return RelationGetPrimaryKeyIndex(rel, true);
+#else
+	return RelationGetPrimaryKeyIndex(rel);
+#endif
+}
+
+/* 18: RESTRICT has an SQLSTATE and a wording of its own */
+#if PG_VERSION_NUM >= 180000
+#define SD_RESTRICT_IS_SPECIAL true
+#else
+#define SD_RESTRICT_IS_SPECIAL false
+#endif
+
+/* 16: find_option looks a setting up by name */
+static inline struct config_generic *
+sd_find_setting(const char *name)
+{
+#if PG_VERSION_NUM >= 160000
+	return find_option(name, false, true, ERROR);
+#else
+	struct config_generic **all = get_guc_variables();
+	int			n = GetNumConfigOptions();
+
+	for (int i = 0; i < n; i++)
+		if (strcmp(all[i]->name, name) == 0)
+			return all[i];
+	return NULL;
+#endif
+}
+
+#endif							/* SD_COMPAT_H */

@@ -1,0 +1,397 @@
+/*
+ * convert.c - the DELETE that becomes an UPDATE.
+ *
+ * Before planning, a DELETE of a registered table, at the top, in a
+ * data-modifying CTE or as an action of MERGE, becomes an UPDATE of the flag
+ * and deletion_id.  Its range-table entry keeps the DELETE privilege as the
+ * one required: that decides what the user must be allowed, and it is how
+ * planner and executor recognise a conversion, in cached plans too.
+ *
+ * The columns said to be updated are all of them where foreign keys reference
+ * the table or triggers watch its deletes: the executor then takes the lock
+ * of a DELETE in one step, and a concurrent reference to the row waits.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "catalog/heap.h"
+#include "access/table.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "convert.h"
+#include "fkey.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "parser/parse_func.h"
+#include "parser/parsetree.h"
+#include "registry.h"
+#include "rewrite/rewriteManip.h"
+#include "triggers.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+/* Names of the columns by which the plan hands old values to RETURNING. */
+#define OLD_PREFIX "softdelete_old_"
+#define OLD_DELETION_ID OLD_PREFIX "deletion_id"
+
+/*
+ * Is range-table entry rti the target of a converted DELETE, or of a MERGE
+ * with one?  Such a statement acts on live rows, whatever the session shows.
+ */
+bool
+sd_is_converted_target(Query *query, Index rti)
+{
+	RangeTblEntry *rte;
+	AclMode		required;
+
+	if (query->resultRelation != rti ||
+		(query->commandType != CMD_UPDATE && query->commandType != CMD_MERGE))
+		return false;
+	rte = rt_fetch(rti, query->rtable);
+	if (!sd_has_permissions(rte))
+		return false;
+	required = sd_query_permissions(query, rte)->requiredPerms;
+	if (query->commandType == CMD_MERGE)
+		return (required & ACL_DELETE) != 0;
+	return (required & ACL_DELETE) != 0 && (required & ACL_UPDATE) == 0;
+}
+
+static Expr *
+deletion_id_call(void)
+{
+	Oid			function = LookupFuncName(list_make2(makeString(SD_SCHEMA),
+													 makeString("deletion_id")),
+										  0, NULL, false);
+
+	return (Expr *) makeFuncExpr(function, INT8OID, NIL, InvalidOid, InvalidOid,
+								 COERCE_EXPLICIT_CALL);
+}
+
+static List *
+flag_target_list(Oid relid, const SdTable *table)
+{
+	return list_make2(makeTargetEntry(sd_deleted_flag(), table->flag,
+									  get_attname(relid, table->flag, false), false),
+					  makeTargetEntry(deletion_id_call(), table->deletion_id,
+									  get_attname(relid, table->deletion_id, false), false));
+}
+
+/* Says which columns the executor shall take for updated. */
+static void
+set_updated_columns(SdPermissions *permissions, Oid relid, const SdTable *table)
+{
+	Relation	rel = table_open(relid, NoLock);
+	Bitmapset  *columns = permissions->updatedCols;
+
+	if (sd_deletes_need_lock(rel))
+	{
+		for (int att = 1; att <= RelationGetNumberOfAttributes(rel); att++)
+			columns = bms_add_member(columns, att - FirstLowInvalidHeapAttributeNumber);
+	}
+	else
+	{
+		columns = bms_add_member(columns, table->flag - FirstLowInvalidHeapAttributeNumber);
+		columns = bms_add_member(columns, table->deletion_id - FirstLowInvalidHeapAttributeNumber);
+	}
+	permissions->updatedCols = columns;
+	table_close(rel, NoLock);
+}
+
+#if !SD_RETURNING_OLD
+typedef struct ReturningContext
+{
+	Oid			relid;
+	SdTable		table;
+	List	   *kept;			/* attribute numbers whose old values the plan
+								 * must hand over */
+} ReturningContext;
+
+static Node *
+old_value(Var *var, replace_rte_variables_context *replace)
+{
+	ReturningContext *context = replace->callback_arg;
+
+	if (var->varattno == context->table.flag)
+		return (Node *) sd_live_flag();
+	if (var->varattno == InvalidAttrNumber)
+	{
+		Relation	rel = table_open(context->relid, NoLock);
+		TupleDesc	desc = RelationGetDescr(rel);
+		RowExpr    *row = makeNode(RowExpr);
+
+		for (int i = 0; i < desc->natts; i++)
+		{
+			Form_pg_attribute att = TupleDescAttr(desc, i);
+
+			row->colnames = lappend(row->colnames,
+									makeString(pstrdup(NameStr(att->attname))));
+			if (att->attisdropped)
+				row->args = lappend(row->args, makeNullConst(INT4OID, -1, InvalidOid));
+			else
+			{
+				Var		   *column = makeVar(var->varno, i + 1, att->atttypid, att->atttypmod,
+											 att->attcollation, var->varlevelsup);
+
+				row->args = lappend(row->args, old_value(column, replace));
+			}
+		}
+		row->row_typeid = var->vartype;
+		row->row_format = COERCE_IMPLICIT_CAST;
+		row->location = -1;
+		table_close(rel, NoLock);
+		return (Node *) row;
+	}
+	if (var->varattno == context->table.deletion_id ||
+		(var->varattno < 0 && var->varattno != TableOidAttributeNumber))
+		context->kept = list_append_unique_int(context->kept, var->varattno);
+	return (Node *) copyObject(var);
+}
+
+/*
+ * Makes RETURNING of a converted DELETE show the row as it was.  What the
+ * UPDATE changes, and the system columns, travel through the plan; see
+ * sd_convert_returning() for the other end.
+ */
+static void
+convert_returning(SdPlanning *planning, Query *query, Oid relid, const SdTable *table)
+{
+	ReturningContext context = {.relid = relid,.table = *table};
+	ListCell   *lc;
+
+	query->returningList = (List *)
+		replace_rte_variables((Node *) query->returningList, query->resultRelation,
+							  0, old_value, &context, &query->hasSubLinks);
+	planning->old_values |= context.kept != NIL;
+	foreach(lc, context.kept)
+	{
+		AttrNumber	att = lfirst_int(lc);
+		Var		   *var;
+		char	   *name;
+
+		if (att == table->deletion_id)
+		{
+			var = makeVar(query->resultRelation, att, INT8OID, -1, InvalidOid, 0);
+			name = OLD_DELETION_ID;
+		}
+		else
+		{
+			const FormData_pg_attribute *system = SystemAttributeDefinition(att);
+
+			var = makeVar(query->resultRelation, att, system->atttypid,
+						  system->atttypmod, system->attcollation, 0);
+			name = psprintf(OLD_PREFIX "%d", att);
+		}
+		query->targetList = lappend(query->targetList,
+									makeTargetEntry((Expr *) var,
+													list_length(query->targetList) + 1,
+													name, true));
+	}
+}
+#else
+static Node *
+old_value(Var *var, replace_rte_variables_context *replace)
+{
+	Var		   *copy;
+
+	if (var->varreturningtype == VAR_RETURNING_NEW)
+		return (Node *) makeNullConst(var->vartype, var->vartypmod, var->varcollid);
+	copy = copyObject(var);
+	copy->varreturningtype = VAR_RETURNING_OLD;
+	return (Node *) copy;
+}
+
+/* Makes RETURNING of a converted DELETE show the row as it was. */
+static void
+convert_returning(SdPlanning *planning, Query *query, Oid relid, const SdTable *table)
+{
+	query->returningList = (List *)
+		replace_rte_variables((Node *) query->returningList, query->resultRelation,
+							  0, old_value, NULL, &query->hasSubLinks);
+}
+#endif
+
+static bool
+convert_delete(SdPlanning *planning, Query *query, RangeTblEntry *rte, const SdTable *table)
+{
+	query->commandType = CMD_UPDATE;
+	query->targetList = flag_target_list(rte->relid, table);
+	set_updated_columns(sd_query_permissions(query, rte), rte->relid, table);
+	if (query->returningList)
+		convert_returning(planning, query, rte->relid, table);
+	return true;
+}
+
+static bool
+convert_merge(Query *query, RangeTblEntry *rte, const SdTable *table)
+{
+	bool		converted = false;
+	bool		updates = false;
+	ListCell   *lc;
+
+	foreach(lc, query->mergeActionList)
+	{
+		MergeAction *action = lfirst_node(MergeAction, lc);
+
+		if (action->commandType == CMD_UPDATE)
+			updates = true;
+		if (action->commandType != CMD_DELETE)
+			continue;
+		action->commandType = CMD_UPDATE;
+		action->targetList = flag_target_list(rte->relid, table);
+		converted = true;
+	}
+
+	/*
+	 * Beside an UPDATE action the columns said to be updated are checked
+	 * against the user's privileges; there the lock is taken later.
+	 */
+	if (converted && !updates)
+		set_updated_columns(sd_query_permissions(query, rte), rte->relid, table);
+	return converted;
+}
+
+static void
+refuse_flag_in_conflict_action(Query *query, RangeTblEntry *rte, const SdTable *table)
+{
+	ListCell   *lc;
+
+	foreach(lc, query->onConflict->onConflictSet)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+
+		if (!entry->resjunk &&
+			(entry->resno == table->flag || entry->resno == table->deletion_id))
+			sd_refuse_flag_change(rte->relid, entry->resno);
+	}
+}
+
+static bool
+convert_query(SdPlanning *planning, Query *query)
+{
+	RangeTblEntry *rte;
+	SdTable		table;
+
+	if (query->commandType != CMD_DELETE && query->commandType != CMD_MERGE &&
+		!(query->commandType == CMD_INSERT && query->onConflict))
+		return false;
+	rte = rt_fetch(query->resultRelation, query->rtable);
+	if (rte->rtekind != RTE_RELATION || !sd_registered(rte->relid, &table))
+		return false;
+	switch (query->commandType)
+	{
+		case CMD_DELETE:
+			return convert_delete(planning, query, rte, &table);
+		case CMD_MERGE:
+			return convert_merge(query, rte, &table);
+		default:
+			refuse_flag_in_conflict_action(query, rte, &table);
+			return false;
+	}
+}
+
+/*
+ * Converts the DELETEs of a query in place (the planner may scribble on it).
+ * True if the top one was a DELETE: then the plan must say so again.
+ */
+bool
+sd_convert(SdPlanning *planning, Query *query)
+{
+	bool		is_delete = query->commandType == CMD_DELETE;
+	ListCell   *lc;
+
+	if (planning->foreign_key ||
+		(planning->own && (planning->own->kind == SD_RUN_PHYSICAL ||
+						   planning->own->kind == SD_RUN_FLAG)))
+		return false;
+	if (query->hasModifyingCTE)
+		foreach(lc, query->cteList)
+		{
+			CommonTableExpr *cte = lfirst_node(CommonTableExpr, lc);
+
+			if (IsA(cte->ctequery, Query))
+				convert_query(planning, (Query *) cte->ctequery);
+		}
+	return convert_query(planning, query) && is_delete;
+}
+
+#if !SD_RETURNING_OLD
+typedef struct FinishContext
+{
+	Index		rti;			/* result relation */
+	AttrNumber	deletion_id;	/* its column */
+	List	   *targetlist;		/* of the plan below ModifyTable */
+} FinishContext;
+
+static Node *
+take_old_values(Node *node, FinishContext *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+		char	   *name;
+		ListCell   *lc;
+
+		if (var->varno != context->rti)
+			return node;
+		if (var->varattno == context->deletion_id)
+			name = OLD_DELETION_ID;
+		else if (var->varattno < 0)
+			name = psprintf(OLD_PREFIX "%d", var->varattno);
+		else
+			return node;
+		foreach(lc, context->targetlist)
+		{
+			TargetEntry *entry = lfirst_node(TargetEntry, lc);
+
+			if (entry->resjunk && entry->resname && strcmp(entry->resname, name) == 0)
+				return (Node *) makeVar(OUTER_VAR, entry->resno, var->vartype,
+										var->vartypmod, var->varcollid, 0);
+		}
+		return node;
+	}
+	return expression_tree_mutator(node, take_old_values, context);
+}
+
+static void
+finish_modify_table(PlannedStmt *stmt, Plan *plan)
+{
+	ModifyTable *modify = (ModifyTable *) plan;
+	ListCell   *lists;
+	ListCell   *rtis;
+
+	if (plan == NULL || !IsA(plan, ModifyTable) || modify->operation != CMD_UPDATE)
+		return;
+	forboth(lists, modify->returningLists, rtis, modify->resultRelations)
+	{
+		FinishContext context = {.rti = lfirst_int(rtis)};
+		SdTable		table;
+
+		if (!sd_registered(rt_fetch(context.rti, stmt->rtable)->relid, &table))
+			continue;
+		context.deletion_id = table.deletion_id;
+		context.targetlist = outerPlan(plan)->targetlist;
+		lfirst(lists) = take_old_values(lfirst(lists), &context);
+	}
+	if (modify->returningLists)
+		plan->targetlist = linitial(modify->returningLists);
+}
+
+/* Lets RETURNING take the old values that the plan hands over. */
+void
+sd_convert_returning(PlannedStmt *plan)
+{
+	ListCell   *lc;
+
+	finish_modify_table(plan, plan->planTree);
+	foreach(lc, plan->subplans)
+		finish_modify_table(plan, lfirst(lc));
+}
+#else
+void
+sd_convert_returning(PlannedStmt *plan)
+{
+}
+#endif

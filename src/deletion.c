@@ -1,0 +1,254 @@
+/*
+ * deletion.c - the deletion of the running transaction, and its log.
+ *
+ * A deletion is what one top-level transaction deletes.  Its id is drawn from
+ * a sequence with the first row; its row in softdelete.deletion is written
+ * when the first statement has deleted and cascaded, with that statement's
+ * counts.  Later statements append their counts to softdelete.deletion_more:
+ * nothing is updated, so that savepoints need no code, a million deletions in
+ * one transaction stay linear, and a prepared transaction carries it all.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "catalog/indexing.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "deletion.h"
+#include "mb/pg_wchar.h"
+#include "miscadmin.h"
+#include "registry.h"
+#include "settings.h"
+#include "tcop/tcopprot.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+#include "utils/xid8.h"
+
+#define STATEMENT_LENGTH 1023	/* bytes of the statement that are logged */
+
+/* The deletion of the running transaction. */
+static int64 deletion_id = 0;	/* 0: none yet */
+static SubTransactionId logged_in = InvalidSubTransactionId;	/* where its row was
+																 * written */
+
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			deletion_id = 0;
+			logged_in = InvalidSubTransactionId;
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId sub,
+				   SubTransactionId parent, void *arg)
+{
+	if (logged_in != sub)
+		return;
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		logged_in = InvalidSubTransactionId;
+	else if (event == SUBXACT_EVENT_COMMIT_SUB)
+		logged_in = parent;
+}
+
+/* Registers the transaction callbacks; called once. */
+void
+sd_deletion_init(void)
+{
+	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
+}
+
+/*
+ * The OID of a table or sequence of the extension's own.  Error 55000 when it
+ * is not there: a guard trigger without its extension.
+ */
+Oid
+sd_own_relation(const char *name)
+{
+	Oid			relid = get_relname_relid(name, get_namespace_oid(SD_SCHEMA, false));
+
+	if (!OidIsValid(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("relation \"%s.%s\" of extension softdelete does not exist",
+						SD_SCHEMA, name),
+				 errhint("Restore it from a backup, or drop and create extension softdelete.")));
+	return relid;
+}
+
+/* The id of this transaction's deletion; the first call draws it. */
+int64
+sd_deletion_id(void)
+{
+	if (deletion_id == 0)
+		deletion_id = nextval_internal(sd_own_relation("deletion_id_seq"), false);
+	return deletion_id;
+}
+
+/*
+ * Adds to the count of one table; the list is made and grown in the current
+ * memory context.
+ */
+List *
+sd_count_rows(List *counts, Oid relid, int64 rows)
+{
+	ListCell   *lc;
+	SdRowCount *count;
+
+	if (rows == 0)
+		return counts;
+	foreach(lc, counts)
+	{
+		count = lfirst(lc);
+		if (count->relid == relid)
+		{
+			count->rows += rows;
+			return counts;
+		}
+	}
+	count = palloc(sizeof(SdRowCount));
+	count->relid = relid;
+	count->rows = rows;
+	return lappend(counts, count);
+}
+
+static void
+insert_row(const char *name, Datum *values, bool *nulls)
+{
+	Relation	rel = table_open(sd_own_relation(name), RowExclusiveLock);
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+
+	CatalogTupleInsert(rel, tuple);
+	heap_freetuple(tuple);
+	table_close(rel, NoLock);
+}
+
+static void
+text_or_null(Datum *value, bool *isnull, const char *string)
+{
+	*isnull = string == NULL || string[0] == '\0';
+	if (!*isnull)
+		*value = CStringGetTextDatum(string);
+}
+
+static Datum
+role_name(Oid role)
+{
+	Name		name = palloc0(NAMEDATALEN);
+
+	namestrcpy(name, GetUserNameFromId(role, false));
+	return NameGetDatum(name);
+}
+
+/*
+ * Logs what one statement of a user, with its cascade, has deleted: a list of
+ * SdRowCount, those of the tables that the statement named first.  Nothing for
+ * an empty one.
+ */
+void
+sd_deletion_log(List *counts, int named)
+{
+	int			n = list_length(counts);
+	Datum	   *relations = palloc(n * sizeof(Datum));
+	Datum	   *rows = palloc(n * sizeof(Datum));
+	Datum		values[13] = {0};
+	bool		nulls[13] = {0};
+	int			i = 0;
+	ListCell   *lc;
+
+	if (n == 0)
+		return;
+	foreach(lc, counts)
+	{
+		SdRowCount *count = lfirst(lc);
+
+		relations[i] = ObjectIdGetDatum(count->relid);
+		rows[i++] = Int64GetDatum(count->rows);
+	}
+	values[0] = Int64GetDatum(sd_deletion_id());
+	values[1] = PointerGetDatum(construct_array(relations, n, REGCLASSOID, sizeof(Oid),
+												true, TYPALIGN_INT));
+	values[2] = PointerGetDatum(construct_array(rows, n, INT8OID, sizeof(int64),
+												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+	values[3] = Int32GetDatum(named);
+	if (logged_in != InvalidSubTransactionId)
+	{
+		insert_row("deletion_more", values, nulls);
+		return;
+	}
+
+	values[4] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[5] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[6] = role_name(GetUserId());
+	values[7] = role_name(GetSessionUserId());
+	text_or_null(&values[8], &nulls[8], sd_actor);
+	text_or_null(&values[9], &nulls[9], application_name);
+	{
+		LOCAL_FCINFO(fcinfo, 0);
+
+		InitFunctionCallInfoData(*fcinfo, NULL, 0, InvalidOid, NULL, NULL);
+		values[10] = inet_client_addr(fcinfo);
+		nulls[10] = fcinfo->isnull;
+	}
+	text_or_null(&values[11], &nulls[11], sd_reason);
+	nulls[12] = debug_query_string == NULL;
+	if (!nulls[12])
+	{
+		int			length = pg_mbcliplen(debug_query_string, strlen(debug_query_string),
+										  STATEMENT_LENGTH);
+
+		values[12] = PointerGetDatum(cstring_to_text_with_len(debug_query_string, length));
+	}
+	insert_row("deletion", values, nulls);
+	logged_in = GetCurrentSubTransactionId();
+}
+
+/*
+ * Logs what happened to a deletion or a registered table afterwards.  0 and
+ * InvalidOid stand for none.
+ */
+void
+sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows)
+{
+	Datum		values[9];
+	bool		nulls[9] = {0};
+
+	values[0] = Int64GetDatum(nextval_internal(sd_own_relation("event_id_seq"), false));
+	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[2] = FullTransactionIdGetDatum(GetTopFullTransactionId());
+	values[3] = role_name(GetUserId());
+	values[4] = role_name(GetSessionUserId());
+	values[5] = CStringGetTextDatum(event);
+	values[6] = Int64GetDatum(deletion);
+	nulls[6] = deletion == 0;
+	values[7] = ObjectIdGetDatum(relid);
+	nulls[7] = !OidIsValid(relid);
+	values[8] = Int64GetDatum(rows);
+	insert_row("event", values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(softdelete_deletion_id);
+
+/* softdelete.deletion_id(): for the target list of a converted DELETE. */
+Datum
+softdelete_deletion_id(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_INT64(sd_deletion_id());
+}

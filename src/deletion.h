@@ -1,0 +1,23 @@
+/*
+ * deletion.h - the deletion of the running transaction, and its log.
+ */
+#ifndef SD_DELETION_H
+#define SD_DELETION_H
+
+#include "nodes/pg_list.h"
+
+/* Rows of one table that a statement and its cascade deleted. */
+typedef struct SdRowCount
+{
+	Oid			relid;
+	int64		rows;
+} SdRowCount;
+
+extern int64 sd_deletion_id(void);
+extern List *sd_count_rows(List *counts, Oid relid, int64 rows);
+extern void sd_deletion_log(List *counts, int named);
+extern void sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows);
+extern Oid	sd_own_relation(const char *name);
+extern void sd_deletion_init(void);
+
+#endif							/* SD_DELETION_H */

@@ -1,0 +1,14 @@
+/*
+ * links.h - the journal of references that a deletion took away.
+ */
+#ifndef SD_LINKS_H
+#define SD_LINKS_H
+
+#include "fkey.h"
+#include "rowset.h"
+
+extern List *sd_row_key(Oid relid, const SdForeignKey *fkey);
+extern char *sd_links_query(const SdForeignKey *fkey);
+extern void sd_links_write(const SdForeignKey *fkey, SdRowset *links);
+
+#endif							/* SD_LINKS_H */

@@ -1,0 +1,410 @@
+/*
+ * register.c - registering tables.
+ *
+ * A table is registered with everything that a DELETE from it would reach over
+ * ON DELETE CASCADE, in one transaction: all or nothing.  What makes it so are
+ * two columns, added without a rewrite, and the guard trigger (registry.h).
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "access/transam.h"
+#include "catalog/catalog.h"
+#include "catalog/dependency.h"
+#include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "commands/extension.h"
+#include "commands/trigger.h"
+#include "compat.h"
+#include "deletion.h"
+#include "fkey.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "preload.h"
+#include "registry.h"
+#include "run.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/syscache.h"
+#include "utils/tuplestore.h"
+
+#define FLAG_NAME "active"
+#define OTHER_FLAG_NAME "softdelete_active"
+#define DELETION_ID_NAME "deletion_id"
+
+/* ---------- what can be registered ---------- */
+
+static void
+require_table(Relation rel)
+{
+	char		kind = rel->rd_rel->relkind;
+
+	if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE)
+		return;
+	if (kind == RELKIND_FOREIGN_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot register foreign table \"%s\"", RelationGetRelationName(rel)),
+				 errhint("Register the table on its own server.")));
+	ereport(ERROR,
+			(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+			 errmsg("\"%s\" is not a table", RelationGetRelationName(rel)),
+			 errhint("Register the tables that it is made of; DELETE through a view follows.")));
+}
+
+static void
+refuse_kept_tables(Relation rel)
+{
+	Oid			extension;
+
+	if (rel->rd_rel->relpersistence == RELPERSISTENCE_TEMP)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot register temporary table \"%s\"", RelationGetRelationName(rel)),
+				 errhint("Register a permanent table.")));
+	if (IsSystemRelation(rel) || RelationGetRelid(rel) < FirstNormalObjectId)
+		ereport(ERROR,
+				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+				 errmsg("cannot register system table \"%s\"", RelationGetRelationName(rel)),
+				 errhint("Register tables of your own.")));
+	extension = getExtensionOfObject(RelationRelationId, RelationGetRelid(rel));
+	if (OidIsValid(extension))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot register table \"%s\", which belongs to extension \"%s\"",
+						RelationGetRelationName(rel), get_extension_name(extension)),
+				 errhint("Register tables of your own.")));
+}
+
+static void
+refuse_parts(Relation rel)
+{
+	Oid			relid = RelationGetRelid(rel);
+
+	if (rel->rd_rel->relispartition)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot register partition \"%s\" alone", RelationGetRelationName(rel)),
+				 errhint("Register the partitioned table \"%s\".",
+						 get_rel_name(sd_partition_root(relid)))));
+	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+	{
+		List	   *all = find_all_inheritors(relid, AccessShareLock, NULL);
+		ListCell   *lc;
+
+		foreach(lc, all)
+			if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot register table \"%s\": its partition \"%s\" is a foreign table",
+								RelationGetRelationName(rel), get_rel_name(lfirst_oid(lc))),
+						 errhint("Detach the foreign partition first.")));
+	}
+}
+
+static List *
+inheritance_parents(Oid relid)
+{
+	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	List	   *parents = NIL;
+
+	ScanKeyInit(&key, Anum_pg_inherits_inhrelid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(relid));
+	scan = systable_beginscan(inherits, InheritsRelidSeqnoIndexId, true, NULL, 1, &key);
+	while (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		parents = lappend_oid(parents, ((Form_pg_inherits) GETSTRUCT(tuple))->inhparent);
+	systable_endscan(scan);
+	table_close(inherits, AccessShareLock);
+	return parents;
+}
+
+/* A key over a period that references the table would see deleted rows. */
+static void
+refuse_period_keys(Relation rel)
+{
+	ListCell   *lc;
+
+	foreach(lc, sd_fkeys_referencing(rel, false))
+	{
+		SdForeignKey *fkey = lfirst(lc);
+		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(fkey->id));
+		bool		period;
+
+		if (!HeapTupleIsValid(tuple))
+			elog(ERROR, "cache lookup failed for constraint %u", fkey->id);
+		period = sd_constraint_is_period((Form_pg_constraint) GETSTRUCT(tuple));
+		ReleaseSysCache(tuple);
+		if (period)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot register table \"%s\": foreign key constraint \"%s\" of table \"%s\" references it over a period",
+							RelationGetRelationName(rel), fkey->name, get_rel_name(fkey->child)),
+					 errhint("Drop that foreign key first.")));
+	}
+}
+
+static void
+require_owner(Relation rel)
+{
+	if (!sd_is_owner(RelationGetRelid(rel), GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
+					   RelationGetRelationName(rel));
+}
+
+/* ---------- making a table registered ---------- */
+
+/* The column's number if it is there with that type, else 0. */
+static AttrNumber
+column_of_type(Oid relid, const char *name, Oid type)
+{
+	AttrNumber	att = get_attnum(relid, name);
+
+	return att > 0 && get_atttype(relid, att) == type ? att : InvalidAttrNumber;
+}
+
+/*
+ * Names of columns that an earlier registration has left: deletion_id beside a
+ * flag.  NULL when there are none.
+ */
+static const char *
+left_flag(Oid relid)
+{
+	static const char *const names[] = {FLAG_NAME, OTHER_FLAG_NAME};
+
+	if (!column_of_type(relid, DELETION_ID_NAME, INT8OID))
+		return NULL;
+	for (int i = lengthof(names) - 1; i >= 0; i--)
+	{
+		AttrNumber	att = column_of_type(relid, names[i], BOOLOID);
+		HeapTuple	tuple;
+		bool		notnull;
+
+		if (!att)
+			continue;
+		tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(att));
+		notnull = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
+		ReleaseSysCache(tuple);
+		if (notnull)
+			return names[i];
+	}
+	return NULL;
+}
+
+static const char *
+add_columns(Oid relid)
+{
+	const char *flag = left_flag(relid);
+
+	if (flag)
+		return flag;
+	if (get_attnum(relid, DELETION_ID_NAME) != InvalidAttrNumber)
+		ereport(ERROR,
+				(errcode(ERRCODE_DUPLICATE_COLUMN),
+				 errmsg("column \"%s\" of relation \"%s\" already exists",
+						DELETION_ID_NAME, get_rel_name(relid)),
+				 errhint("Rename the column; softdelete keeps the deletion's id under this name.")));
+	flag = get_attnum(relid, FLAG_NAME) == InvalidAttrNumber ? FLAG_NAME : OTHER_FLAG_NAME;
+	sd_run_utility(psprintf("ALTER TABLE %s ADD COLUMN %s boolean NOT NULL DEFAULT true, ADD COLUMN %s bigint",
+							sd_quoted_relation(relid), flag, DELETION_ID_NAME));
+	sd_run_utility(psprintf("COMMENT ON COLUMN %s.%s IS 'softdelete: is the row live?'",
+							sd_quoted_relation(relid), flag));
+	sd_run_utility(psprintf("COMMENT ON COLUMN %s.%s IS 'softdelete: the deletion that took the row last'",
+							sd_quoted_relation(relid), DELETION_ID_NAME));
+	return flag;
+}
+
+static void
+add_guard(Oid relid, const char *flag)
+{
+	sd_run_utility(psprintf("CREATE TRIGGER " SD_GUARD_NAME " BEFORE DELETE ON %s FOR EACH ROW"
+							" WHEN (OLD.%s IS NOT NULL OR OLD.%s IS NULL OR true)"
+							" EXECUTE FUNCTION " SD_SCHEMA ".softdelete_guard()",
+							sd_quoted_relation(relid), flag, DELETION_ID_NAME));
+}
+
+/* ---------- notes ---------- */
+
+static void
+note_parents(StringInfo note, Relation rel)
+{
+	ListCell   *lc;
+
+	foreach(lc, sd_fkeys_from(rel))
+	{
+		SdForeignKey *fkey = lfirst(lc);
+
+		if (sd_registered(fkey->parent, NULL) || fkey->on_delete == FKCONSTR_ACTION_NOACTION ||
+			fkey->on_delete == FKCONSTR_ACTION_RESTRICT)
+			continue;
+		appendStringInfo(note, "%sDELETE from %s, which is not registered, is refused while rows here refer to it by constraint %s",
+						 note->len ? "; " : "", sd_quoted_relation(fkey->parent),
+						 quote_identifier(fkey->name));
+	}
+}
+
+static void
+warn_about_children(Relation rel)
+{
+	ListCell   *lc;
+
+	foreach(lc, sd_fkeys_referencing(rel, false))
+	{
+		SdForeignKey *fkey = lfirst(lc);
+
+		if (fkey->on_delete == FKCONSTR_ACTION_CASCADE && !sd_registered(fkey->child, NULL))
+			ereport(WARNING,
+					(errmsg("table \"%s\" is not registered: a DELETE from table \"%s\" that reaches it by foreign key constraint \"%s\" will be refused",
+							get_rel_name(fkey->child), RelationGetRelationName(rel), fkey->name),
+					 errhint("Run SELECT softdelete_register(%s).",
+							 quote_literal_cstr(sd_quoted_relation(fkey->child)))));
+	}
+}
+
+/* ---------- registration ---------- */
+
+/* Registers one table; its inheritance children with it.  False if it is already. */
+static bool
+register_one(Oid relid)
+{
+	Relation	rel;
+	const char *flag;
+	List	   *children;
+	ListCell   *lc;
+
+	if (sd_registered(relid, NULL))
+		return false;
+	rel = table_open(relid, AccessShareLock);
+	require_table(rel);
+	refuse_kept_tables(rel);
+	refuse_parts(rel);
+	foreach(lc, inheritance_parents(relid))
+		if (!sd_registered(lfirst_oid(lc), NULL))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot register table \"%s\", which inherits from table \"%s\"",
+							RelationGetRelationName(rel), get_rel_name(lfirst_oid(lc))),
+					 errhint("Register table \"%s\"; its children come with it.",
+							 get_rel_name(lfirst_oid(lc)))));
+	require_owner(rel);
+	refuse_period_keys(rel);
+	children = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? NIL :
+		list_delete_first(find_all_inheritors(relid, AccessShareLock, NULL));
+	table_close(rel, NoLock);
+
+	flag = add_columns(relid);
+	add_guard(relid, flag);
+	foreach(lc, children)
+		if (!sd_registered(lfirst_oid(lc), NULL))
+			add_guard(lfirst_oid(lc), flag);
+	CommandCounterIncrement();
+	sd_event_log("register", 0, relid, 0);
+	return true;
+}
+
+/* The tables that a DELETE from this one reaches over ON DELETE CASCADE. */
+static List *
+cascading_children(Oid relid)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+	ListCell   *part;
+	List	   *parts = find_all_inheritors(relid, AccessShareLock, NULL);
+
+	foreach(part, parts)
+	{
+		Relation	rel = table_open(lfirst_oid(part), AccessShareLock);
+
+		foreach(lc, sd_fkeys_referencing(rel, false))
+		{
+			SdForeignKey *fkey = lfirst(lc);
+
+			if (fkey->on_delete == FKCONSTR_ACTION_CASCADE)
+				tables = list_append_unique_oid(tables, sd_partition_root(fkey->child));
+		}
+		table_close(rel, NoLock);
+	}
+	return tables;
+}
+
+static void
+return_row(ReturnSetInfo *result, Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	StringInfoData note;
+	Datum		values[3];
+	bool		nulls[3] = {0};
+	Name		flag = palloc0(NAMEDATALEN);
+
+	initStringInfo(&note);
+	note_parents(&note, rel);
+	warn_about_children(rel);
+	table_close(rel, NoLock);
+	namestrcpy(flag, sd_flag_name(relid));
+	values[0] = ObjectIdGetDatum(relid);
+	values[1] = NameGetDatum(flag);
+	nulls[2] = note.len == 0;
+	values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(note.data);
+	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+}
+
+PG_FUNCTION_INFO_V1(softdelete_register);
+
+/*
+ * softdelete_register(rel regclass, cascade boolean) returns a row for each
+ * table that it registered, and one for rel.  Errors: 22004, 42501, 42701,
+ * 42809, 0A000.
+ */
+Datum
+softdelete_register(PG_FUNCTION_ARGS)
+{
+	Oid			first;
+	bool		cascade = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	List	   *tables;
+	List	   *registered = NIL;
+	ListCell   *lc;
+
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("rel must not be null"),
+				 errhint("Name a table.")));
+	first = PG_GETARG_OID(0);
+	if (get_rel_name(first) == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", first)));
+	InitMaterializedSRF(fcinfo, 0);
+	sd_warn_if_not_preloaded();
+
+	tables = list_make1_oid(first);
+	for (int i = 0; i < list_length(tables); i++)
+	{
+		Oid			relid = list_nth_oid(tables, i);
+		Relation	rel = table_open(relid, AccessShareLock);
+
+		require_owner(rel);
+		table_close(rel, NoLock);
+		if (register_one(relid) || i == 0)
+			registered = lappend_oid(registered, relid);
+		if (cascade)
+			tables = list_concat_unique_oid(tables, cascading_children(relid));
+	}
+	foreach(lc, registered)
+		return_row((ReturnSetInfo *) fcinfo->resultinfo, lfirst_oid(lc));
+	return (Datum) 0;
+}

@@ -1,0 +1,37 @@
+/*
+ * registry.h - what is registered, and how.
+ *
+ * A table is registered when it carries the guard trigger; its WHEN condition
+ * names the flag column and deletion_id, by attribute number.  So renames,
+ * dumps, partitions and DROP TABLE need no code of ours.
+ */
+#ifndef SD_REGISTRY_H
+#define SD_REGISTRY_H
+
+#include "access/attnum.h"
+#include "nodes/primnodes.h"
+#include "utils/relcache.h"
+
+#define SD_GUARD_NAME "softdelete_guard"
+#define SD_SCHEMA "softdelete"
+
+typedef struct SdTable
+{
+	AttrNumber	flag;			/* the flag column */
+	AttrNumber	deletion_id;	/* the column that names the deletion */
+} SdTable;
+
+extern bool sd_registered(Oid relid, SdTable *table);
+extern Expr *sd_live_condition(const SdTable *table, Index varno);
+extern Expr *sd_deleted_condition(const SdTable *table, Index varno);
+extern Expr *sd_deleted_flag(void);
+extern Expr *sd_live_flag(void);
+extern char *sd_live_sql(Oid relid, const char *alias);
+extern char *sd_flag_name(Oid relid);
+extern char *sd_deletion_id_name(Oid relid);
+extern Oid	sd_partition_root(Oid relid);
+extern bool sd_is_guard(Oid tgfoid);
+extern Oid	sd_guard_function(void);
+extern void sd_registry_init(void);
+
+#endif							/* SD_REGISTRY_H */

@@ -1,0 +1,287 @@
+/*
+ * run.c - running SQL of our own.
+ *
+ * Identity and snapshots follow ri_PerformCheck() in PostgreSQL's
+ * utils/adt/ri_triggers.c.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_class.h"
+#include "compat.h"
+#include "miscadmin.h"
+#include "run.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
+#include "utils/syscache.h"
+
+/* The statement of ours that is being planned or executed, if any. */
+static const SdStatement *current = NULL;
+
+/*
+ * The statement of ours whose text this is, or NULL.  Functions and triggers
+ * called from within a statement of ours have texts of their own and are not
+ * taken for it.
+ */
+const SdStatement *
+sd_run_current(const char *source)
+{
+	if (current == NULL || source == NULL)
+		return NULL;
+	return strcmp(current->sql, source) == 0 ? current : NULL;
+}
+
+static Oid
+relation_owner(Oid relid)
+{
+	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
+	Oid			owner;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
+	ReleaseSysCache(tuple);
+	return owner;
+}
+
+static void
+register_inputs(const SdStatement *statement)
+{
+	for (int i = 0; i < statement->ninputs; i++)
+	{
+		EphemeralNamedRelation enr = palloc0(sizeof(*enr));
+
+		enr->md.name = pstrdup(statement->input_names[i]);
+		enr->md.tupdesc = statement->inputs[i]->desc;
+		enr->md.enrtype = ENR_NAMED_TUPLESTORE;
+		enr->md.enrtuples = sd_rowset_count(statement->inputs[i]);
+		enr->reldata = statement->inputs[i]->store;
+		tuplestore_rescan(statement->inputs[i]->store);
+		if (SPI_register_relation(enr) != SPI_OK_REL_REGISTER)
+			elog(ERROR, "could not register rowset \"%s\"", enr->md.name);
+	}
+}
+
+/*
+ * The plan of the statement: the kept one while it is valid, else a new one.
+ */
+static SPIPlanPtr
+prepare(const SdStatement *statement)
+{
+	SPIPlanPtr	plan;
+
+	if (statement->plan && *statement->plan)
+		return *statement->plan;
+	plan = SPI_prepare(statement->sql, statement->nargs, statement->argtypes);
+	if (plan == NULL)
+		elog(ERROR, "SPI_prepare returned %s for %s",
+			 SPI_result_code_string(SPI_result), statement->sql);
+	if (statement->plan)
+	{
+		SPI_keepplan(plan);
+		*statement->plan = plan;
+	}
+	return plan;
+}
+
+/* Moves what SPI collected into a rowset of the caller. */
+static SdRowset *
+take_result(MemoryContext context)
+{
+	MemoryContext old = MemoryContextSwitchTo(context);
+	SdRowset   *rows = sd_rowset_create(SPI_tuptable->tupdesc);
+
+	for (uint64 i = 0; i < SPI_processed; i++)
+		tuplestore_puttuple(rows->store, SPI_tuptable->vals[i]);
+	MemoryContextSwitchTo(old);
+	return rows;
+}
+
+/*
+ * Makes values convert to text that does not depend on the session, as
+ * set_transmission_modes() of postgres_fdw does.  Ends with AtEOXact_GUC().
+ */
+static int
+use_portable_text(void)
+{
+	int			nestlevel = NewGUCNestLevel();
+
+	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("extra_float_digits", "3", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("bytea_output", "hex", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	return nestlevel;
+}
+
+static int64
+execute(const SdStatement *statement, SPIPlanPtr plan, MemoryContext caller)
+{
+	bool		snapshots = IsolationUsesXactSnapshot() &&
+		(statement->crosscheck || statement->latest);
+	int			rc;
+
+	if (snapshots || statement->result == NULL)
+	{
+		Snapshot	latest = InvalidSnapshot;
+		Snapshot	crosscheck = InvalidSnapshot;
+
+		if (snapshots)
+		{
+			CommandCounterIncrement();
+			latest = GetLatestSnapshot();
+			if (statement->crosscheck)
+				crosscheck = GetTransactionSnapshot();
+		}
+		rc = SPI_execute_snapshot(plan, statement->args, statement->argnulls,
+								  latest, crosscheck, false,
+								  !statement->fire_at_end, 0);
+		if (rc >= 0 && statement->result)
+			*statement->result = take_result(caller);
+	}
+	else
+	{
+		SPIExecuteOptions options = {0};
+		List	   *sources = SPI_plan_get_plan_sources(plan);
+		CachedPlanSource *source = linitial(sources);
+		MemoryContext old = MemoryContextSwitchTo(caller);
+		SdRowset   *rows = sd_rowset_create(source->resultDesc);
+
+		MemoryContextSwitchTo(old);
+		if (statement->nargs > 0)
+		{
+			ParamListInfo params = makeParamList(statement->nargs);
+
+			for (int i = 0; i < statement->nargs; i++)
+			{
+				params->params[i].value = statement->args[i];
+				params->params[i].isnull = statement->argnulls &&
+					statement->argnulls[i] == 'n';
+				params->params[i].pflags = PARAM_FLAG_CONST;
+				params->params[i].ptype = statement->argtypes[i];
+			}
+			options.params = params;
+		}
+		options.dest = sd_rowset_receiver(rows);
+		rc = SPI_execute_plan_extended(plan, &options);
+		if (rc >= 0)
+			*statement->result = rows;
+		if (rc >= 0)
+			return sd_rowset_count(rows);
+	}
+	if (rc < 0)
+		elog(ERROR, "SPI_execute returned %s for %s",
+			 SPI_result_code_string(rc), statement->sql);
+	return (int64) SPI_processed;
+}
+
+/*
+ * Runs a statement.  Returns the number of rows that it returned or changed.
+ * Errors are the statement's own.
+ */
+int64
+sd_run(const SdStatement *statement)
+{
+	const SdStatement *outer = current;
+	MemoryContext caller = CurrentMemoryContext;
+	Oid			save_user;
+	int			save_context;
+	int64		processed = 0;
+	int			nestlevel = statement->portable ? use_portable_text() : 0;
+
+	GetUserIdAndSecContext(&save_user, &save_context);
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	current = statement;
+	PG_TRY();
+	{
+		register_inputs(statement);
+		if (OidIsValid(statement->owner_of))
+			SetUserIdAndSecContext(relation_owner(statement->owner_of),
+								   save_context | SECURITY_LOCAL_USERID_CHANGE |
+								   SECURITY_NOFORCE_RLS);
+		processed = execute(statement, prepare(statement), caller);
+		SetUserIdAndSecContext(save_user, save_context);
+	}
+	PG_FINALLY();
+	{
+		current = outer;
+	}
+	PG_END_TRY();
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+	if (statement->portable)
+		AtEOXact_GUC(true, nestlevel);
+	return processed;
+}
+
+/*
+ * The first column of the first row that a SELECT returns, as bigint; 0 when
+ * there is no row or the value is null.
+ */
+int64
+sd_run_int64(const SdStatement *statement)
+{
+	SdStatement copy = *statement;
+	SdRowset   *rows;
+	TupleTableSlot *slot;
+	int64		value = 0;
+
+	copy.result = &rows;
+	sd_run(&copy);
+	slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(rows->store);
+	if (tuplestore_gettupleslot(rows->store, true, false, slot))
+	{
+		bool		isnull;
+		Datum		datum = slot_getattr(slot, 1, &isnull);
+
+		Assert(TupleDescAttr(rows->desc, 0)->atttypid == INT8OID);
+		if (!isnull)
+			value = DatumGetInt64(datum);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	sd_rowset_free(rows);
+	return value;
+}
+
+/* Runs a utility command (DDL) as the current user. */
+void
+sd_run_utility(const char *sql)
+{
+	int			rc;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	rc = SPI_execute(sql, false, 0);
+	if (rc < 0)
+		elog(ERROR, "SPI_execute returned %s for %s",
+			 SPI_result_code_string(rc), sql);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}
+
+/* schema.name of a relation, quoted; palloc'd. */
+char *
+sd_quoted_relation(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+
+	if (name == NULL)
+		elog(ERROR, "cache lookup failed for relation %u", relid);
+	return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relid)),
+									  name);
+}
+
+/* "ONLY " unless the relation is partitioned, as foreign keys understand it. */
+const char *
+sd_only(Oid relid)
+{
+	return get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ";
+}

@@ -1,0 +1,62 @@
+/*
+ * run.h - running SQL of our own.
+ *
+ * The only caller of SPI.  A statement runs as the owner of the table that it
+ * reads or writes, as PostgreSQL's foreign-key triggers do, or as the calling
+ * user; while it runs the hooks can ask whether a statement is ours.
+ */
+#ifndef SD_RUN_H
+#define SD_RUN_H
+
+#include "executor/spi.h"
+#include "rowset.h"
+
+/* What a statement of ours sees and does. */
+typedef enum SdRunKind
+{
+	SD_RUN_PLAIN,				/* as if a user had sent it */
+	SD_RUN_LIVE,				/* live rows, whatever the session shows;
+								 * DELETE is converted */
+	SD_RUN_PHYSICAL,			/* all rows; nothing is converted */
+	SD_RUN_FLAG					/* as PHYSICAL, and an UPDATE that no trigger
+								 * of a user notices */
+} SdRunKind;
+
+#define SD_RUN_MAX_INPUTS 3
+
+typedef struct SdStatement
+{
+	const char *sql;
+	SdRunKind	kind;
+	Oid			owner_of;		/* run as this table's owner; InvalidOid: as
+								 * the current user */
+	bool		fire_at_end;	/* leave AFTER events to the statement around
+								 * us, as foreign-key triggers do */
+	bool		crosscheck;		/* REPEATABLE READ and above: look at the
+								 * latest rows, and fail with 40001 when
+								 * changing one that the transaction's
+								 * snapshot does not see */
+	bool		latest;			/* the same without the failure */
+	bool		portable;		/* values as text that any session reads the
+								 * same */
+	int			ninputs;
+	const char *input_names[SD_RUN_MAX_INPUTS];
+	SdRowset   *inputs[SD_RUN_MAX_INPUTS];
+	int			nargs;			/* parameters $1 .. $n */
+	Oid		   *argtypes;
+	Datum	   *args;
+	const char *argnulls;		/* as SPI takes them; NULL: none is null */
+	SPIPlanPtr *plan;			/* kept plan: made when it points to NULL */
+	SdRowset  **result;			/* where to put the rows returned; made in the
+								 * caller's memory context */
+} SdStatement;
+
+extern int64 sd_run(const SdStatement *statement);
+extern int64 sd_run_int64(const SdStatement *statement);
+extern void sd_run_utility(const char *sql);
+extern const SdStatement *sd_run_current(const char *source);
+
+extern char *sd_quoted_relation(Oid relid);
+extern const char *sd_only(Oid relid);
+
+#endif							/* SD_RUN_H */

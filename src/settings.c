@@ -1,0 +1,80 @@
+/*
+ * settings.c - the settings named softdelete.*.
+ *
+ * Plans depend on softdelete.show_deleted and on row_security; a change of
+ * either makes the cached plans that met a registered table invalid.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+#include "settings.h"
+#include "utils/rls.h"
+#include "visibility.h"
+
+int			sd_show_deleted = SD_SHOW_LIVE;
+char	   *sd_reason = NULL;
+char	   *sd_actor = NULL;
+
+static const struct config_enum_entry show_options[] = {
+	{"off", SD_SHOW_LIVE, false},
+	{"on", SD_SHOW_ALL, false},
+	{"only", SD_SHOW_DELETED, false},
+	{"deleted", SD_SHOW_DELETED, true},
+	{"false", SD_SHOW_LIVE, true},
+	{"true", SD_SHOW_ALL, true},
+	{"no", SD_SHOW_LIVE, true},
+	{"yes", SD_SHOW_ALL, true},
+	{"0", SD_SHOW_LIVE, true},
+	{"1", SD_SHOW_ALL, true},
+	{NULL, 0, false}
+};
+
+static GucBoolAssignHook next_assign_row_security = NULL;
+
+static void
+assign_show_deleted(int value, void *extra)
+{
+	if (value != sd_show_deleted)
+		sd_visibility_changed();
+}
+
+static void
+assign_row_security(bool value, void *extra)
+{
+	if (value != row_security)
+		sd_visibility_changed();
+	if (next_assign_row_security)
+		next_assign_row_security(value, extra);
+}
+
+/* Defines the settings; called once, when the library is loaded. */
+void
+sd_settings_define(void)
+{
+	struct config_bool *row_security_setting;
+
+	DefineCustomEnumVariable("softdelete.show_deleted",
+							 "Sets which rows of registered tables queries see.",
+							 "off shows live rows, on shows deleted rows too, only shows nothing but deleted rows.",
+							 &sd_show_deleted, SD_SHOW_LIVE, show_options,
+							 PGC_USERSET, 0,
+							 NULL, assign_show_deleted, NULL);
+	DefineCustomStringVariable("softdelete.reason",
+							   "Sets the reason that is logged with a deletion.",
+							   NULL, &sd_reason, "", PGC_USERSET, 0,
+							   NULL, NULL, NULL);
+	DefineCustomStringVariable("softdelete.actor",
+							   "Sets the person on whose behalf the application deletes, as it claims.",
+							   NULL, &sd_actor, "", PGC_USERSET, 0,
+							   NULL, NULL, NULL);
+	MarkGUCPrefixReserved("softdelete");
+
+	/*
+	 * PostgreSQL has no hook for a change of one of its own settings, but the
+	 * setting's record has a place for one, and it is empty.
+	 */
+	row_security_setting = (struct config_bool *) sd_find_setting("row_security");
+	Assert(row_security_setting && row_security_setting->gen.vartype == PGC_BOOL);
+	next_assign_row_security = row_security_setting->assign_hook;
+	row_security_setting->assign_hook = assign_row_security;
+}

@@ -1,0 +1,20 @@
+/*
+ * settings.h - the settings named softdelete.*.
+ */
+#ifndef SD_SETTINGS_H
+#define SD_SETTINGS_H
+
+typedef enum SdShow
+{
+	SD_SHOW_LIVE,				/* off: live rows */
+	SD_SHOW_ALL,				/* on: live and deleted rows */
+	SD_SHOW_DELETED				/* only: deleted rows */
+} SdShow;
+
+extern int	sd_show_deleted;
+extern char *sd_reason;
+extern char *sd_actor;
+
+extern void sd_settings_define(void);
+
+#endif							/* SD_SETTINGS_H */

@@ -1,0 +1,154 @@
+/*
+ * softdelete.c - the library's entry: settings, then hooks.
+ *
+ * Every hook pointer is set here, and no hook decides anything: it calls the
+ * layer below and the next hook, whatever happens.
+ */
+#include "postgres.h"
+
+#include "commands/explain.h"
+#include "compat.h"
+#include "convert.h"
+#include "deletion.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "optimizer/plancat.h"
+#include "optimizer/planner.h"
+#include "plans.h"
+#include "registry.h"
+#include "settings.h"
+#include "tcop/utility.h"
+#include "triggers.h"
+#include "utility.h"
+#include "visibility.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+static planner_hook_type next_planner = NULL;
+static get_relation_info_hook_type next_get_relation_info = NULL;
+static ExecutorStart_hook_type next_executor_start = NULL;
+static ExecutorRun_hook_type next_executor_run = NULL;
+static ExecutorFinish_hook_type next_executor_finish = NULL;
+static ProcessUtility_hook_type next_process_utility = NULL;
+
+static PlannedStmt *
+plan(Query *query, const char *source, int options, ParamListInfo params)
+{
+	SdPlanning	planning;
+	PlannedStmt *result;
+	bool		converted;
+
+	sd_planning_begin(&planning, query, source);
+	PG_TRY();
+	{
+		converted = sd_convert(&planning, query);
+		if (next_planner)
+			result = next_planner(query, source, options, params);
+		else
+			result = standard_planner(query, source, options, params);
+	}
+	PG_FINALLY();
+	{
+		sd_planning_end(&planning);
+	}
+	PG_END_TRY();
+	if (planning.old_values)
+		sd_convert_returning(result);
+	if (converted)
+		result->commandType = CMD_DELETE;
+	sd_planning_finish(&planning, result);
+	return result;
+}
+
+static void
+relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
+{
+	if (next_get_relation_info)
+		next_get_relation_info(root, relid, inhparent, rel);
+	sd_visibility_apply(root, relid, rel);
+}
+
+static void
+executor_start(QueryDesc *query, int eflags)
+{
+	if (next_executor_start)
+		next_executor_start(query, eflags);
+	else
+		standard_ExecutorStart(query, eflags);
+	sd_statement_start(query, eflags);
+}
+
+static void
+executor_run(SD_EXECUTOR_RUN_ARGS)
+{
+	sd_statement_run(query);
+	if (next_executor_run)
+		next_executor_run(SD_EXECUTOR_RUN_PASS);
+	else
+		standard_ExecutorRun(SD_EXECUTOR_RUN_PASS);
+}
+
+static void
+executor_finish(QueryDesc *query)
+{
+	sd_statement_finish(query);
+	if (next_executor_finish)
+		next_executor_finish(query);
+	else
+		standard_ExecutorFinish(query);
+}
+
+static void
+process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
+				ProcessUtilityContext context, ParamListInfo params,
+				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
+{
+	SdUtility	outer = sd_utility;
+
+	PG_TRY();
+	{
+		statement = sd_utility_prepare(statement);
+		if (sd_utility != outer)
+			sd_visibility_changed();
+		if (next_process_utility)
+			next_process_utility(statement, source, read_only_tree, context, params,
+								 environment, dest, completion);
+		else
+			standard_ProcessUtility(statement, source, read_only_tree, context, params,
+									environment, dest, completion);
+	}
+	PG_FINALLY();
+	{
+		if (sd_utility != outer)
+		{
+			sd_utility = outer;
+			sd_visibility_changed();
+		}
+	}
+	PG_END_TRY();
+}
+
+void
+_PG_init(void)
+{
+	sd_settings_define();
+	sd_registry_init();
+	sd_plans_init();
+	sd_deletion_init();
+
+	next_planner = planner_hook;
+	planner_hook = plan;
+	next_get_relation_info = get_relation_info_hook;
+	get_relation_info_hook = relation_info;
+	next_executor_start = ExecutorStart_hook;
+	ExecutorStart_hook = executor_start;
+	next_executor_run = ExecutorRun_hook;
+	ExecutorRun_hook = executor_run;
+	next_executor_finish = ExecutorFinish_hook;
+	ExecutorFinish_hook = executor_finish;
+	next_process_utility = ProcessUtility_hook;
+	ProcessUtility_hook = process_utility;
+}

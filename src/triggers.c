@@ -1,0 +1,914 @@
+/*
+ * triggers.c - what a statement that deletes does beside changing the flag.
+ *
+ * When the executor has set up a converted statement, each of its result
+ * relations gets a trigger descriptor of our making.  In it the user's UPDATE
+ * triggers are switched off (not left out: their places in the arrays stay)
+ * and virtual BEFORE UPDATE ROW triggers are added, whose "function" is a C
+ * function of this file.  In this order:
+ *
+ *   - one for each of the user's BEFORE DELETE ROW triggers, in name order and
+ *     with its WHEN condition and firing mode; it calls the user's function as
+ *     a DELETE trigger, which may veto;
+ *   - one for each AFTER DELETE ROW trigger; it queues the real event;
+ *   - the capture, which counts the row and takes down the keys by which
+ *     foreign keys refer to it.
+ *
+ * That any BEFORE trigger is there makes the executor lock the row first, as
+ * strongly as the columns said to be updated ask for (convert.c).  Where none
+ * is needed, none is added: the statement is a bare UPDATE.
+ *
+ * Why not virtual AFTER triggers or transition tables: AFTER events are looked
+ * up again by OID in the first ResultRelInfo of that relation, which may be
+ * another statement's, and transition tables are shared with the user's own.
+ *
+ * State lives in the EState's memory context and is found by a list of the
+ * statements under way; the context's reset takes it off the list.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "cascade.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
+#include "pgstat.h"
+#include "compat.h"
+#include "deletion.h"
+#include "executor/instrument.h"
+#include "miscadmin.h"
+#include "parser/parsetree.h"
+#include "registry.h"
+#include "run.h"
+#include "triggers.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+
+/* One ModifyTable that deletes. */
+typedef struct Target
+{
+	ModifyTableState *state;
+	Relation	rel;			/* the table named in the statement */
+	bool		mixed;			/* MERGE: each row may be a deletion or not */
+	bool		bare;			/* no virtual trigger counts the rows */
+	int64		rows;			/* deleted so far, when one counts */
+	List	   *captures;		/* SdDeleted */
+	ResultRelInfo *root_copy;	/* with the triggers as they are, for the
+								 * DELETE statement triggers */
+	TransitionCaptureState *transition; /* of the user's DELETE triggers */
+	TransitionCaptureState *user_transition;	/* MERGE: of the user's UPDATE
+												 * and INSERT triggers */
+} Target;
+
+/* One statement with such. */
+typedef struct Statement
+{
+	EState	   *estate;
+	List	   *targets;
+	bool		running;		/* have BEFORE STATEMENT triggers fired? */
+	SdCascade  *cascade;		/* whose statement this is, if a cascade's */
+	MemoryContextCallback unlink;
+	struct Statement *next;
+} Statement;
+
+static Statement *statements = NULL;
+
+typedef enum Role
+{
+	ROLE_DECIDE,				/* MERGE: is this row deleted or updated? */
+	ROLE_BEFORE,				/* the user's BEFORE DELETE ROW trigger */
+	ROLE_AFTER,					/* the user's AFTER DELETE ROW trigger */
+	ROLE_PARENTS,				/* a row of this transaction under a deferrable
+								 * foreign key */
+	ROLE_CAPTURE,
+	ROLE_WATCH					/* an UPDATE by the user that names the flag */
+} Role;
+
+/* Columns of a leaf that one SdDeleted takes down. */
+typedef struct Capture
+{
+	SdDeleted  *deleted;
+	AttrNumber *atts;			/* of the leaf */
+} Capture;
+
+/* One virtual trigger of one result relation. */
+typedef struct Virtual
+{
+	Role		role;
+	Target	   *target;			/* NULL for ROLE_WATCH */
+	EState	   *estate;
+	ResultRelInfo *leaf;
+	SdTable		table;			/* of the leaf */
+	Trigger    *user;			/* ROLE_BEFORE and ROLE_AFTER */
+	FmgrInfo	function;		/* ROLE_BEFORE: the user's function */
+	ResultRelInfo *events;		/* ROLE_AFTER, ROLE_CAPTURE: where to queue */
+	List	   *captures;		/* ROLE_CAPTURE: Capture */
+	List	   *fkeys;			/* ROLE_PARENTS: SdForeignKey, deferrable */
+	char	   *user_enabled;	/* ROLE_DECIDE: tgenabled of the originals */
+	TupleTableSlot *lock_slot;	/* ROLE_DECIDE */
+	bool		deleting;		/* ROLE_DECIDE: what the current row is */
+	struct Virtual *decide;		/* of the same leaf, when mixed */
+} Virtual;
+
+/* Is this a trigger of the user that fires when a row is deleted? */
+static bool
+is_user_delete_row_trigger(const Trigger *trigger)
+{
+	return TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_DELETE(trigger->tgtype) &&
+		!trigger->tgisinternal && !sd_is_guard(trigger->tgfoid);
+}
+
+static bool
+has_user_delete_row_trigger(Relation rel)
+{
+	for (int i = 0; rel->trigdesc && i < rel->trigdesc->numtriggers; i++)
+		if (is_user_delete_row_trigger(&rel->trigdesc->triggers[i]))
+			return true;
+	return false;
+}
+
+/*
+ * Must a deleted row of this table be locked as for a DELETE, because others
+ * may refer to it or triggers look at it?
+ */
+bool
+sd_deletes_need_lock(Relation rel)
+{
+	return sd_is_referenced(rel) || has_user_delete_row_trigger(rel) ||
+		rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+}
+
+/* Error 0A000: the flag and deletion_id are changed by DELETE and undelete. */
+void
+sd_refuse_flag_change(Oid relid, AttrNumber att)
+{
+	char	   *table = get_rel_name(relid);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot change column \"%s\" of registered table \"%s\"",
+					get_attname(relid, att, false), table),
+			 errhint("Use DELETE FROM %s and softdelete_undelete().", sd_quoted_relation(relid))));
+}
+
+/* ---------- the virtual triggers at work ---------- */
+
+static bool
+row_is_live(const Virtual *v, HeapTuple tuple)
+{
+	bool		isnull;
+
+	return DatumGetBool(heap_getattr(tuple, v->table.flag,
+									 RelationGetDescr(v->leaf->ri_RelationDesc), &isnull));
+}
+
+static void
+watch(Virtual *v, TriggerData *data)
+{
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	bool		null_before;
+	bool		null_after;
+	Datum		before = heap_getattr(data->tg_trigtuple, v->table.deletion_id, desc, &null_before);
+	Datum		after = heap_getattr(data->tg_newtuple, v->table.deletion_id, desc, &null_after);
+
+	if (row_is_live(v, data->tg_trigtuple) != row_is_live(v, data->tg_newtuple))
+		sd_refuse_flag_change(RelationGetRelid(data->tg_relation), v->table.flag);
+	if (null_before != null_after ||
+		(!null_before && DatumGetInt64(before) != DatumGetInt64(after)))
+		sd_refuse_flag_change(RelationGetRelid(data->tg_relation), v->table.deletion_id);
+}
+
+/*
+ * MERGE: the row is deleted if it was live, is not now, and carries the id of
+ * this transaction's deletion.  Triggers of the user for UPDATE are switched
+ * on and off accordingly.  The lock that a DELETE takes comes here, after the
+ * weaker one of an UPDATE.
+ */
+static bool
+decide(Virtual *v, TriggerData *data)
+{
+	TriggerDesc *triggers = v->leaf->ri_TrigDesc;
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	bool		isnull;
+	Datum		id = heap_getattr(data->tg_newtuple, v->table.deletion_id, desc, &isnull);
+
+	v->deleting = row_is_live(v, data->tg_trigtuple) &&
+		!row_is_live(v, data->tg_newtuple) &&
+		!isnull && DatumGetInt64(id) == sd_deletion_id();
+	v->target->state->mt_transition_capture = v->deleting ? NULL : v->target->user_transition;
+	for (int i = 1; v->user_enabled[i] != '\0'; i++)
+		if (TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype) &&
+			!triggers->triggers[i].tgisinternal)
+			triggers->triggers[i].tgenabled = v->deleting ? TRIGGER_DISABLED : v->user_enabled[i];
+	if (!v->deleting)
+		watch(v, data);
+	else if (sd_deletes_need_lock(data->tg_relation))
+	{
+		ItemPointerData tid = data->tg_trigtuple->t_self;
+		TM_FailureData failure;
+		TM_Result	result;
+
+		if (v->lock_slot == NULL)
+			v->lock_slot = table_slot_create(data->tg_relation, &v->estate->es_tupleTable);
+		result = table_tuple_lock(data->tg_relation, &tid, v->estate->es_snapshot,
+								  v->lock_slot, v->estate->es_output_cid,
+								  LockTupleExclusive, LockWaitBlock, 0, &failure);
+		if (result != TM_Ok)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not serialize access due to concurrent update")));
+		ExecClearTuple(v->lock_slot);
+	}
+	return true;
+}
+
+/* Calls the user's BEFORE DELETE trigger; false if it vetoes. */
+static bool
+call_user_trigger(Virtual *v, TriggerData *data)
+{
+	LOCAL_FCINFO(fcinfo, 0);
+	TriggerData as_delete = *data;
+	Datum		result;
+
+	if (!OidIsValid(v->function.fn_oid))
+		fmgr_info_cxt(v->user->tgfoid, &v->function, v->estate->es_query_cxt);
+	as_delete.tg_event = TRIGGER_EVENT_DELETE | TRIGGER_EVENT_ROW | TRIGGER_EVENT_BEFORE;
+	as_delete.tg_newtuple = NULL;
+	as_delete.tg_newslot = NULL;
+	as_delete.tg_updatedcols = NULL;
+	as_delete.tg_trigger = v->user;
+	InitFunctionCallInfoData(*fcinfo, &v->function, 0, InvalidOid, (Node *) &as_delete, NULL);
+	result = FunctionCallInvoke(fcinfo);
+	if (fcinfo->isnull)
+		ereport(ERROR,
+				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
+				 errmsg("trigger function %u returned null value", v->user->tgfoid)));
+	return DatumGetPointer(result) != NULL;
+}
+
+static void
+capture(Virtual *v, TriggerData *data)
+{
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	ListCell   *lc;
+
+	v->target->rows++;
+	foreach(lc, v->captures)
+	{
+		Capture    *c = lfirst(lc);
+		SdDeleted  *deleted = c->deleted;
+
+		for (int i = 0; i < deleted->natts; i++)
+			deleted->values[i] = heap_getattr(data->tg_trigtuple, c->atts[i], desc,
+											  &deleted->nulls[i]);
+		tuplestore_putvalues(deleted->rows->store, deleted->rows->desc,
+							 deleted->values, deleted->nulls);
+	}
+	if (v->target->transition)
+		ExecARDeleteTriggers(v->estate, v->events, &data->tg_trigtuple->t_self, NULL,
+							 v->target->transition, false);
+}
+
+/*
+ * A row that this transaction inserted may still wait for the check of a
+ * deferrable foreign key, which will not find the new version wanting.  Its
+ * parent must be there, deleted or not, or the row would dangle.
+ */
+static void
+check_parents(Virtual *v, TriggerData *data)
+{
+	ListCell   *lc;
+
+	if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(data->tg_trigtuple->t_data)))
+		return;
+	foreach(lc, v->fkeys)
+		sd_check_parent(lfirst(lc), data->tg_relation, data->tg_trigtuple);
+}
+
+/* The function of all virtual triggers. */
+static Datum
+virtual_trigger(PG_FUNCTION_ARGS)
+{
+	Virtual    *v = fcinfo->flinfo->fn_extra;
+	TriggerData *data = (TriggerData *) fcinfo->context;
+	bool		proceed = true;
+
+	if (v->decide && !v->decide->deleting)
+		return PointerGetDatum(data->tg_newtuple);
+	switch (v->role)
+	{
+		case ROLE_DECIDE:
+			proceed = decide(v, data);
+			break;
+		case ROLE_BEFORE:
+			proceed = call_user_trigger(v, data);
+			break;
+		case ROLE_AFTER:
+			ExecARDeleteTriggers(v->estate, v->events, &data->tg_trigtuple->t_self,
+								 NULL, NULL, false);
+			break;
+		case ROLE_PARENTS:
+			check_parents(v, data);
+			break;
+		case ROLE_CAPTURE:
+			capture(v, data);
+			break;
+		case ROLE_WATCH:
+			watch(v, data);
+			break;
+	}
+	return PointerGetDatum(proceed ? data->tg_newtuple : NULL);
+}
+
+/* ---------- putting them in place ---------- */
+
+/*
+ * A copy of a result relation with other triggers.  Slots must not be shared:
+ * each ResultRelInfo makes its own on demand.
+ */
+static ResultRelInfo *
+copy_result_relation(ResultRelInfo *from, TriggerDesc *triggers)
+{
+	ResultRelInfo *copy = makeNode(ResultRelInfo);
+
+	memcpy(copy, from, sizeof(ResultRelInfo));
+	copy->ri_TrigDesc = triggers;
+	copy->ri_TrigOldSlot = NULL;
+	copy->ri_TrigNewSlot = NULL;
+	copy->ri_ReturningSlot = NULL;
+	copy->ri_TrigFunctions = palloc0((triggers->numtriggers + 1) * sizeof(FmgrInfo));
+	copy->ri_TrigWhenExprs = palloc0((triggers->numtriggers + 1) * sizeof(ExprState *));
+	copy->ri_TrigInstrument = NULL;
+	return copy;
+}
+
+/* A copy of a trigger descriptor with room for more at its end. */
+static TriggerDesc *
+copy_triggers(const TriggerDesc *from, int more)
+{
+	TriggerDesc *copy = palloc0(sizeof(TriggerDesc));
+
+	if (from)
+		*copy = *from;
+	copy->triggers = palloc0((copy->numtriggers + more + 1) * sizeof(Trigger));
+	if (copy->numtriggers > 0)
+		memcpy(copy->triggers, from->triggers, copy->numtriggers * sizeof(Trigger));
+	return copy;
+}
+
+/* Gives a result relation a trigger descriptor with n virtual ones at its end. */
+static void
+set_triggers(EState *estate, ResultRelInfo *leaf, TriggerDesc *triggers)
+{
+	leaf->ri_TrigDesc = triggers;
+	leaf->ri_TrigFunctions = palloc0((triggers->numtriggers + 1) * sizeof(FmgrInfo));
+	leaf->ri_TrigWhenExprs = palloc0((triggers->numtriggers + 1) * sizeof(ExprState *));
+	if (estate->es_instrument)
+		leaf->ri_TrigInstrument = InstrAlloc(triggers->numtriggers + 1,
+											 estate->es_instrument, false);
+}
+
+/*
+ * Fills in one virtual trigger.  Its function needs no catalog lookup: the
+ * executor takes what it finds in ri_TrigFunctions, as long as the OIDs agree.
+ */
+static Virtual *
+set_virtual(ResultRelInfo *leaf, int index, Role role, EState *estate,
+			const SdTable *table, Target *target, Trigger *user)
+{
+	Trigger    *trigger = &leaf->ri_TrigDesc->triggers[index];
+	FmgrInfo   *function = &leaf->ri_TrigFunctions[index];
+	Virtual    *v = palloc0(sizeof(Virtual));
+
+	v->role = role;
+	v->target = target;
+	v->estate = estate;
+	v->leaf = leaf;
+	v->table = *table;
+	v->user = user;
+
+	memset(trigger, 0, sizeof(Trigger));
+	trigger->tgname = user ? user->tgname : "softdelete";
+	trigger->tgfoid = F_SUPPRESS_REDUNDANT_UPDATES_TRIGGER;
+	trigger->tgtype = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW;
+	trigger->tgenabled = user ? user->tgenabled : TRIGGER_FIRES_ALWAYS;
+	trigger->tgqual = user ? user->tgqual : NULL;
+	trigger->tgisinternal = true;
+
+	function->fn_addr = virtual_trigger;
+	function->fn_oid = trigger->tgfoid;
+	function->fn_stats = TRACK_FUNC_ALL;
+	function->fn_mcxt = estate->es_query_cxt;
+	function->fn_extra = v;
+
+	leaf->ri_TrigDesc->trig_update_before_row = true;
+	return v;
+}
+
+/*
+ * Constraints and generated columns of a row do not stop it from being
+ * deleted or brought back: they are not evaluated.
+ */
+static void
+skip_constraints(ResultRelInfo *leaf)
+{
+	TupleConstr *constr = RelationGetDescr(leaf->ri_RelationDesc)->constr;
+
+	if (constr == NULL)
+		return;
+	if (constr->num_check > 0)
+		sd_check_exprs(leaf) = palloc0(constr->num_check * sizeof(ExprState *));
+	if (constr->has_generated_stored)
+	{
+		if (sd_generated_exprs(leaf) == NULL)
+			sd_generated_exprs(leaf) =
+				palloc0(RelationGetNumberOfAttributes(leaf->ri_RelationDesc) * sizeof(ExprState *));
+		sd_generated_count(leaf) = 0;
+	}
+}
+
+/*
+ * Switches off, in a copied descriptor, the UPDATE triggers that must not
+ * notice.  The deferred check of a unique key has to run: the new row version
+ * is in its index.
+ */
+static void
+switch_off_update_triggers(TriggerDesc *triggers)
+{
+	triggers->trig_update_before_row = false;
+	triggers->trig_update_after_row = false;
+	triggers->trig_update_before_statement = false;
+	triggers->trig_update_after_statement = false;
+	triggers->trig_update_old_table = false;
+	triggers->trig_update_new_table = false;
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (!TRIGGER_FOR_UPDATE(trigger->tgtype))
+			continue;
+		if (trigger->tgfoid == F_UNIQUE_KEY_RECHECK)
+			triggers->trig_update_after_row = true;
+		else
+			trigger->tgenabled = TRIGGER_DISABLED;
+	}
+}
+
+/*
+ * The attribute numbers in a leaf of the columns that an SdDeleted takes down
+ * from the table that foreign keys reference.
+ */
+static AttrNumber *
+leaf_attributes(const SdDeleted *deleted, Oid leaf)
+{
+	AttrNumber *atts = palloc(deleted->natts * sizeof(AttrNumber));
+
+	for (int i = 0; i < deleted->natts; i++)
+		atts[i] = leaf == deleted->parent ? deleted->atts[i] :
+			get_attnum(leaf, get_attname(deleted->parent, deleted->atts[i], false));
+	return atts;
+}
+
+/*
+ * What to take down from a leaf: the sets of the target that it shares with
+ * other leaves, added to when it is the first to need one.
+ */
+static List *
+leaf_captures(Target *target, Relation leaf, MemoryContext rows_context)
+{
+	MemoryContext old = MemoryContextSwitchTo(rows_context);
+	List	   *sets = sd_deleted_sets(leaf);
+	List	   *captures = NIL;
+	ListCell   *lc;
+
+	MemoryContextSwitchTo(old);
+	foreach(lc, sets)
+	{
+		SdDeleted  *set = lfirst(lc);
+		Capture    *c = palloc(sizeof(Capture));
+		ListCell   *known;
+
+		foreach(known, target->captures)
+			if (((SdDeleted *) lfirst(known))->parent == set->parent)
+				break;
+		if (known)
+		{
+			sd_deleted_free(set);
+			set = lfirst(known);
+		}
+		else
+			target->captures = lappend(target->captures, set);
+		c->deleted = set;
+		c->atts = leaf_attributes(set, RelationGetRelid(leaf));
+		captures = lappend(captures, c);
+	}
+	return captures;
+}
+
+static void
+arm_leaf(Statement *statement, Target *target, ResultRelInfo *leaf, MemoryContext rows_context)
+{
+	EState	   *estate = statement->estate;
+	TriggerDesc *original = leaf->ri_TrigDesc;
+	int			noriginal = original ? original->numtriggers : 0;
+	int			first = target->mixed ? 1 : 0;
+	int			n;
+	TriggerDesc *triggers;
+	SdTable		table;
+	List	   *captures;
+	List	   *deferrable = sd_deferrable_fkeys_from(leaf->ri_RelationDesc);
+	Virtual    *deciding = NULL;
+	Virtual    *v;
+
+	if (!sd_registered(RelationGetRelid(leaf->ri_RelationDesc), &table))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("partition \"%s\" is not registered although its parent is",
+						RelationGetRelationName(leaf->ri_RelationDesc)),
+				 errhint("Call softdelete_register() for the partitioned table.")));
+	captures = leaf_captures(target, leaf->ri_RelationDesc, rows_context);
+
+	triggers = copy_triggers(original, noriginal * 2 + 3);
+	if (target->mixed && noriginal > 0)
+		memmove(triggers->triggers + 1, triggers->triggers, noriginal * sizeof(Trigger));
+	triggers->numtriggers = first + noriginal;
+	if (!target->mixed)
+		switch_off_update_triggers(triggers);
+	else
+		memset(&triggers->triggers[0], 0, sizeof(Trigger));
+
+	/* the number of virtual triggers is known only when they are made */
+	n = triggers->numtriggers;
+	triggers->numtriggers = first + noriginal * 3 + 2;
+	set_triggers(estate, leaf, triggers);
+	if (target->mixed)
+	{
+		deciding = set_virtual(leaf, 0, ROLE_DECIDE, estate, &table, target, NULL);
+		deciding->user_enabled = palloc0(n + 1);
+		for (int i = 0; i < n; i++)
+			deciding->user_enabled[i] = triggers->triggers[i].tgenabled;
+	}
+	for (int after = 0; after <= 1; after++)
+		for (int i = 0; i < noriginal; i++)
+		{
+			Trigger    *user = &original->triggers[i];
+
+			if (!is_user_delete_row_trigger(user) ||
+				(TRIGGER_FOR_AFTER(user->tgtype) ? 1 : 0) != after)
+				continue;
+			v = set_virtual(leaf, n++, after ? ROLE_AFTER : ROLE_BEFORE, estate, &table,
+							target, user);
+			v->decide = deciding;
+			if (after)
+			{
+				TriggerDesc *one = copy_triggers(NULL, 1);
+
+				one->triggers[0] = *user;
+				one->triggers[0].tgqual = NULL;
+				one->numtriggers = 1;
+				one->trig_delete_after_row = true;
+				v->events = copy_result_relation(leaf, one);
+			}
+		}
+	if (deferrable)
+	{
+		v = set_virtual(leaf, n++, ROLE_PARENTS, estate, &table, target, NULL);
+		v->decide = deciding;
+		v->fkeys = deferrable;
+	}
+	if (captures || target->transition || !target->bare)
+	{
+		v = set_virtual(leaf, n++, ROLE_CAPTURE, estate, &table, target, NULL);
+		v->decide = deciding;
+		v->captures = captures;
+		v->events = copy_result_relation(leaf, copy_triggers(NULL, 0));
+		target->bare = false;
+	}
+	triggers->numtriggers = n;
+	skip_constraints(leaf);
+}
+
+static ResultRelInfo **
+result_relations(ModifyTableState *state, int *n)
+{
+	ResultRelInfo **all = palloc((state->mt_nrels + 1) * sizeof(ResultRelInfo *));
+	bool		root_is_leaf = false;
+
+	*n = 0;
+	for (int i = 0; i < state->mt_nrels; i++)
+	{
+		all[(*n)++] = &state->resultRelInfo[i];
+		if (&state->resultRelInfo[i] == state->rootResultRelInfo)
+			root_is_leaf = true;
+	}
+	if (!root_is_leaf)
+		all[(*n)++] = state->rootResultRelInfo;
+	return all;
+}
+
+/* Makes one ModifyTable delete. */
+static void
+arm_target(Statement *statement, ModifyTableState *state, bool mixed)
+{
+	EState	   *estate = statement->estate;
+	Target	   *target = palloc0(sizeof(Target));
+	ResultRelInfo *root = state->rootResultRelInfo;
+	MemoryContext rows_context = statement->cascade ?
+		sd_cascade_context(statement->cascade) : estate->es_query_cxt;
+	ResultRelInfo **all;
+	int			n;
+
+	target->state = state;
+	target->rel = root->ri_RelationDesc;
+	target->mixed = mixed;
+	if (root->ri_TrigDesc)
+	{
+		target->root_copy = copy_result_relation(root, copy_triggers(root->ri_TrigDesc, 0));
+		if (root->ri_TrigDesc->trig_delete_old_table)
+			target->transition = MakeTransitionCaptureState(root->ri_TrigDesc,
+															RelationGetRelid(target->rel),
+															CMD_DELETE);
+	}
+	target->user_transition = state->mt_transition_capture;
+	if (!mixed)
+		state->mt_transition_capture = NULL;
+
+	all = result_relations(state, &n);
+	target->bare = state->canSetTag && !mixed && !target->transition;
+	for (int i = 0; target->bare && i < n; i++)
+		if (sd_is_referenced(all[i]->ri_RelationDesc))
+			target->bare = false;
+	for (int i = 0; i < n; i++)
+		arm_leaf(statement, target, all[i], rows_context);
+	statement->targets = lappend(statement->targets, target);
+}
+
+/* An UPDATE of ours that no trigger of a user shall notice. */
+static void
+arm_flag_update(EState *estate, ModifyTableState *state)
+{
+	int			n;
+	ResultRelInfo **all = result_relations(state, &n);
+
+	state->mt_transition_capture = NULL;
+	for (int i = 0; i < n; i++)
+	{
+		TriggerDesc *triggers = copy_triggers(all[i]->ri_TrigDesc, 0);
+
+		triggers->trig_update_before_row = false;
+		triggers->trig_update_before_statement = false;
+		triggers->trig_update_after_statement = false;
+		triggers->trig_update_old_table = false;
+		triggers->trig_update_new_table = false;
+		for (int t = 0; t < triggers->numtriggers; t++)
+			if (TRIGGER_FOR_UPDATE(triggers->triggers[t].tgtype) &&
+				!triggers->triggers[t].tgisinternal)
+				triggers->triggers[t].tgenabled = TRIGGER_DISABLED;
+		set_triggers(estate, all[i], triggers);
+		skip_constraints(all[i]);
+	}
+}
+
+/*
+ * An UPDATE by the user: one that names the flag is watched, and one that
+ * may move rows between partitions passes the guard.
+ */
+static void
+arm_user_update(EState *estate, ModifyTableState *state, Bitmapset *updated)
+{
+	bool		moves = ((ModifyTable *) state->ps.plan)->partColsUpdated;
+	SdTable		table;
+	int			n;
+	ResultRelInfo **all;
+	bool		names;
+
+	(void) sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), &table);
+	names = bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber, updated) ||
+		bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated);
+	if (!moves && !names)
+		return;
+	all = result_relations(state, &n);
+	for (int i = 0; i < n; i++)
+	{
+		TriggerDesc *triggers = copy_triggers(all[i]->ri_TrigDesc, 1);
+
+		if (!sd_registered(RelationGetRelid(all[i]->ri_RelationDesc), &table))
+			continue;
+		if (moves)
+			for (int t = 0; t < triggers->numtriggers; t++)
+				if (sd_is_guard(triggers->triggers[t].tgfoid))
+					triggers->triggers[t].tgenabled = TRIGGER_DISABLED;
+		if (names)
+			triggers->numtriggers++;
+		set_triggers(estate, all[i], triggers);
+		if (names)
+			set_virtual(all[i], triggers->numtriggers - 1, ROLE_WATCH, estate, &table,
+						NULL, NULL);
+	}
+}
+
+/* ---------- statements under way ---------- */
+
+static void
+unlink_statement(void *arg)
+{
+	for (Statement **link = &statements; *link; link = &(*link)->next)
+		if (*link == arg)
+		{
+			*link = (*link)->next;
+			return;
+		}
+}
+
+static Statement *
+find_statement(EState *estate)
+{
+	Statement  *statement = statements;
+
+	while (statement && statement->estate != estate)
+		statement = statement->next;
+	return statement;
+}
+
+static Statement *
+make_statement(EState *estate, bool of_cascade)
+{
+	Statement  *statement = palloc0(sizeof(Statement));
+
+	statement->estate = estate;
+	statement->cascade = of_cascade ? sd_cascade_running() : NULL;
+	statement->unlink.func = unlink_statement;
+	statement->unlink.arg = statement;
+	MemoryContextRegisterResetCallback(estate->es_query_cxt, &statement->unlink);
+	statement->next = statements;
+	statements = statement;
+	return statement;
+}
+
+static void
+arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement)
+{
+	EState	   *estate = query->estate;
+	const SdStatement *own = sd_run_current(query->sourceText);
+	RangeTblEntry *rte;
+	SdPermissions *permissions;
+	bool		deletes;
+
+	if (state->operation != CMD_UPDATE && state->operation != CMD_MERGE)
+		return;
+	if (!sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), NULL))
+	{
+		/* links of an unregistered table are put back unnoticed too */
+		if (own && own->kind == SD_RUN_FLAG)
+			arm_flag_update(estate, state);
+		return;
+	}
+	if (own && own->kind == SD_RUN_FLAG)
+	{
+		arm_flag_update(estate, state);
+		return;
+	}
+	rte = exec_rt_fetch(((ModifyTable *) state->ps.plan)->nominalRelation, estate);
+	if (!sd_has_permissions(rte))
+		return;
+	permissions = sd_estate_permissions(estate, rte);
+	deletes = (permissions->requiredPerms & ACL_DELETE) != 0;
+	if (!deletes || (state->operation == CMD_UPDATE &&
+					 (permissions->requiredPerms & ACL_UPDATE) != 0))
+	{
+		arm_user_update(estate, state, permissions->updatedCols);
+		return;
+	}
+	if (state->operation == CMD_MERGE && (permissions->requiredPerms & ACL_UPDATE) == 0)
+		state->mt_merge_subcommands &= ~MERGE_UPDATE;
+	if (*statement == NULL)
+		*statement = make_statement(estate, own && (eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0);
+	arm_target(*statement, state, state->operation == CMD_MERGE);
+}
+
+/*
+ * After ExecutorStart: looks for the ModifyTable nodes of the statement, which
+ * are its top and those of data-modifying CTEs.
+ */
+void
+sd_statement_start(QueryDesc *query, int eflags)
+{
+	EState	   *estate = query->estate;
+	Statement  *statement = NULL;
+	MemoryContext old;
+	ListCell   *lc;
+
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == NULL)
+		return;
+	if (!IsA(query->planstate, ModifyTableState) && estate->es_auxmodifytables == NIL)
+		return;
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	if (IsA(query->planstate, ModifyTableState))
+		arm(query, (ModifyTableState *) query->planstate, eflags, &statement);
+	foreach(lc, estate->es_auxmodifytables)
+		arm(query, lfirst(lc), eflags, &statement);
+	MemoryContextSwitchTo(old);
+}
+
+/* Before rows are processed: the user's BEFORE DELETE STATEMENT triggers. */
+void
+sd_statement_run(QueryDesc *query)
+{
+	Statement  *statement = statements ? find_statement(query->estate) : NULL;
+	MemoryContext old;
+	ListCell   *lc;
+
+	if (statement == NULL || statement->running)
+		return;
+	statement->running = true;
+	old = MemoryContextSwitchTo(query->estate->es_query_cxt);
+	foreach(lc, statement->targets)
+	{
+		Target	   *target = lfirst(lc);
+
+		if (target->root_copy)
+			ExecBSDeleteTriggers(query->estate, target->root_copy);
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/* Runs data-modifying CTEs that nobody read to their end. */
+static void
+complete_ctes(EState *estate)
+{
+	ListCell   *lc;
+
+	estate->es_direction = ForwardScanDirection;
+	foreach(lc, estate->es_auxmodifytables)
+	{
+		PlanState  *state = lfirst(lc);
+
+		for (;;)
+		{
+			TupleTableSlot *slot;
+
+			ResetPerTupleExprContext(estate);
+			slot = ExecProcNode(state);
+			if (TupIsNull(slot))
+				break;
+		}
+	}
+}
+
+/*
+ * Before ExecutorFinish fires AFTER triggers: the cascade, and the log.  The
+ * user's AFTER STATEMENT triggers are queued first, as they would be.
+ */
+void
+sd_statement_finish(QueryDesc *query)
+{
+	EState	   *estate = query->estate;
+	Statement  *statement = statements ? find_statement(estate) : NULL;
+	MemoryContext old;
+	List	   *deleted = NIL;
+	List	   *counts = NIL;
+	ResultRelInfo *first = NULL;
+	ListCell   *lc;
+
+	if (statement == NULL)
+		return;
+	sd_statement_run(query);
+	old = MemoryContextSwitchTo(estate->es_query_cxt);
+	complete_ctes(estate);
+	unlink_statement(statement);
+	foreach(lc, statement->targets)
+	{
+		Target	   *target = lfirst(lc);
+		int64		rows = target->bare ? estate->es_processed : target->rows;
+		ListCell   *set;
+
+		if (target->root_copy)
+			ExecASDeleteTriggers(estate, target->root_copy, target->transition);
+		counts = sd_count_rows(counts, sd_partition_root(RelationGetRelid(target->rel)), rows);
+		foreach(set, target->captures)
+		{
+			if (sd_rowset_count(((SdDeleted *) lfirst(set))->rows) == 0)
+			{
+				sd_deleted_free(lfirst(set));
+				continue;
+			}
+			deleted = lappend(deleted, lfirst(set));
+			first = target->state->rootResultRelInfo;
+		}
+	}
+	if (statement->cascade)
+		sd_cascade_add(statement->cascade, deleted, counts);
+	else
+	{
+		int			named = list_length(counts);
+
+		if (deleted)
+			counts = sd_cascade(estate, first, deleted, counts);
+		sd_deletion_log(counts, named);
+	}
+	MemoryContextSwitchTo(old);
+}

@@ -1,0 +1,144 @@
+/*
+ * utility.c - utility statements around registered tables.
+ *
+ * COPY table TO would read the table without the planner, and so without the
+ * hiding condition: it becomes COPY (SELECT ...) TO.  TRUNCATE would really
+ * delete: it is refused.  What queries inside ALTER TABLE and REFRESH
+ * MATERIALIZED VIEW see is told to the planner (visibility.h).
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "compat.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "registry.h"
+#include "run.h"
+#include "settings.h"
+#include "utility.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "visibility.h"
+
+static ResTarget *
+column_target(char *name)
+{
+	ColumnRef  *column = makeNode(ColumnRef);
+	ResTarget  *target = makeNode(ResTarget);
+
+	column->fields = list_make1(makeString(name));
+	column->location = -1;
+	target->val = (Node *) column;
+	target->location = -1;
+	return target;
+}
+
+/* The columns that COPY of a table would write. */
+static List *
+copied_columns(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	List	   *targets = NIL;
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		if (!att->attisdropped && !att->attgenerated)
+			targets = lappend(targets, column_target(pstrdup(NameStr(att->attname))));
+	}
+	table_close(rel, NoLock);
+	return targets;
+}
+
+/*
+ * COPY of a registered table becomes COPY of a query, except where the session
+ * sees all rows.  DoCopy() itself does the same for row security.
+ */
+static PlannedStmt *
+copy_to(PlannedStmt *statement, CopyStmt *copy)
+{
+	Oid			relid;
+	SelectStmt *select;
+	RangeVar   *from;
+	CopyStmt   *query;
+	PlannedStmt *result;
+	ListCell   *lc;
+
+	if (copy->is_from || copy->relation == NULL || sd_shows_all_rows())
+		return statement;
+	relid = RangeVarGetRelid(copy->relation, AccessShareLock, true);
+	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION ||
+		!sd_registered(relid, NULL))
+		return statement;
+	select = makeNode(SelectStmt);
+	if (copy->attlist == NIL)
+		select->targetList = copied_columns(relid);
+	foreach(lc, copy->attlist)
+		select->targetList = lappend(select->targetList, column_target(strVal(lfirst(lc))));
+	from = makeRangeVar(get_namespace_name(get_rel_namespace(relid)), get_rel_name(relid), -1);
+	from->inh = false;
+	select->fromClause = list_make1(from);
+
+	query = copyObject(copy);
+	query->relation = NULL;
+	query->attlist = NIL;
+	query->query = (Node *) select;
+	result = copyObject(statement);
+	result->utilityStmt = (Node *) query;
+	return result;
+}
+
+static void
+refuse_truncate(TruncateStmt *truncate)
+{
+	ListCell   *lc;
+
+	foreach(lc, truncate->relations)
+	{
+		Oid			relid = RangeVarGetRelid(lfirst_node(RangeVar, lc), AccessShareLock, true);
+		ListCell   *part;
+
+		if (!OidIsValid(relid))
+			continue;
+		foreach(part, find_all_inheritors(relid, AccessShareLock, NULL))
+			if (sd_registered(lfirst_oid(part), NULL))
+				ereport(ERROR,
+						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						 errmsg("cannot truncate registered table \"%s\"",
+								get_rel_name(lfirst_oid(part))),
+						 errhint("Use DELETE FROM %s.", sd_quoted_relation(relid))));
+	}
+}
+
+/*
+ * Looks at a utility statement before it runs.  Returns it, or a copy that
+ * runs in its place; what it sets in sd_utility is for the caller to put back.
+ */
+PlannedStmt *
+sd_utility_prepare(PlannedStmt *statement)
+{
+	Node	   *utility = statement->utilityStmt;
+
+	switch (nodeTag(utility))
+	{
+		case T_CopyStmt:
+			return copy_to(statement, (CopyStmt *) utility);
+		case T_TruncateStmt:
+			refuse_truncate((TruncateStmt *) utility);
+			break;
+		case T_AlterTableStmt:
+			sd_utility = SD_UTILITY_ALTER_TABLE;
+			break;
+		case T_RefreshMatViewStmt:
+			sd_utility = SD_UTILITY_REFRESH;
+			break;
+		default:
+			break;
+	}
+	return statement;
+}

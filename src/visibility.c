@@ -1,0 +1,313 @@
+/*
+ * visibility.c - which rows of registered tables a query sees.
+ *
+ * Hiding is one more condition on the scan of a base relation, added where
+ * the planner collects the relation's facts.  There the query's own
+ * conditions are already pushed down, views and functions are inlined, and
+ * outer joins keep their meaning; every index that a condition written by
+ * hand could use can be used.
+ *
+ * PostgreSQL's own foreign-key queries pass here too, and what they see is not
+ * for the session to say:
+ *   - is there a row to refer to (SELECT ... FOR KEY SHARE on the referenced
+ *     table): live rows, so that nobody refers to a deleted one;
+ *   - which rows refer to this one (SELECT, DELETE, UPDATE of the referencing
+ *     table): all rows, so that a real delete or a new key never leaves a
+ *     deleted row behind, dangling;
+ *   - does a new foreign key hold (a join of both): all rows.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "convert.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "optimizer/optimizer.h"
+#include "parser/parsetree.h"
+#include "registry.h"
+#include "replication/walsender.h"
+#include "settings.h"
+#include "utils/rls.h"
+#include "utils/inval.h"
+#include "utils/syscache.h"
+#include "visibility.h"
+
+/*
+ * Plans that depend on a setting carry an invalidation item of this made-up
+ * hash value; a change of the setting "invalidates" it.  A function whose OID
+ * hashes to it costs a replanning, nothing else.
+ */
+#define SETTINGS_HASH 0x50F7DE1E
+
+SdUtility	sd_utility = SD_UTILITY_NONE;
+
+static SdPlanning *planning_now = NULL;
+
+/* The kinds of query that PostgreSQL's foreign keys run. */
+typedef enum ForeignKeyQuery
+{
+	FK_NONE,
+	FK_REFERENCED,				/* looks for the row referred to */
+	FK_REFERENCING				/* looks for, or changes, the rows that refer */
+} ForeignKeyQuery;
+
+/*
+ * On which side of "key = value" does the parameter stand?  PostgreSQL's
+ * foreign keys write "key = $1" on the referenced table and "$1 = key" on the
+ * referencing one.
+ */
+static ForeignKeyQuery
+parameter_side(Node *qual)
+{
+	OpExpr	   *op;
+
+	if (qual && IsA(qual, BoolExpr))
+	{
+		if (((BoolExpr *) qual)->boolop != AND_EXPR)
+			return FK_NONE;
+		qual = linitial(((BoolExpr *) qual)->args);
+	}
+	if (qual == NULL || !IsA(qual, OpExpr))
+		return FK_NONE;
+	op = (OpExpr *) qual;
+	if (list_length(op->args) != 2)
+		return FK_NONE;
+	if (!contain_var_clause(linitial(op->args)) && contain_var_clause(lsecond(op->args)))
+		return FK_REFERENCING;
+	if (contain_var_clause(linitial(op->args)) && !contain_var_clause(lsecond(op->args)))
+		return FK_REFERENCED;
+	return FK_NONE;
+}
+
+/*
+ * Is this a query of PostgreSQL's foreign-key triggers?  They run under a
+ * security context of their own, but so do the statements of triggers that
+ * they fire; so the shape is looked at too.  See RI_FKey_check(),
+ * ri_restrict(), RI_FKey_cascade_del(), RI_FKey_cascade_upd() and ri_set() in
+ * utils/adt/ri_triggers.c.
+ */
+static ForeignKeyQuery
+foreign_key_query(Query *query)
+{
+	RangeTblEntry *rte;
+	ForeignKeyQuery side;
+
+	if (!InNoForceRLSOperation() || list_length(query->rtable) != 1 ||
+		query->cteList || query->hasSubLinks || query->returningList ||
+		query->jointree == NULL || list_length(query->jointree->fromlist) != 1 ||
+		!IsA(linitial(query->jointree->fromlist), RangeTblRef))
+		return FK_NONE;
+	rte = linitial_node(RangeTblEntry, query->rtable);
+	if (rte->rtekind != RTE_RELATION)
+		return FK_NONE;
+	side = parameter_side(query->jointree->quals);
+	switch (query->commandType)
+	{
+		case CMD_SELECT:
+			if (rte->alias == NULL || strcmp(rte->alias->aliasname, "x") != 0 ||
+				list_length(query->rowMarks) != 1 ||
+				linitial_node(RowMarkClause, query->rowMarks)->strength != LCS_FORKEYSHARE ||
+				list_length(query->targetList) != 1 ||
+				!IsA(linitial_node(TargetEntry, query->targetList)->expr, Const))
+				return FK_NONE;
+			return side;
+		case CMD_DELETE:
+		case CMD_UPDATE:
+			return rte->alias == NULL && side == FK_REFERENCING ? FK_REFERENCING : FK_NONE;
+		default:
+			return FK_NONE;
+	}
+}
+
+/*
+ * Is this the query by which ALTER TABLE validates a foreign key?  See
+ * RI_Initial_Check() and RI_PartitionRemove_Check(): a join of two tables
+ * under the aliases fk and pk.
+ */
+static bool
+is_validation(Query *query)
+{
+	bool		fk = false;
+	bool		pk = false;
+	ListCell   *lc;
+
+	if (sd_utility != SD_UTILITY_ALTER_TABLE || query->commandType != CMD_SELECT)
+		return false;
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		if (rte->rtekind == RTE_JOIN)
+			continue;
+		if (rte->rtekind != RTE_RELATION || rte->alias == NULL)
+			return false;
+		if (strcmp(rte->alias->aliasname, "fk") == 0)
+			fk = true;
+		else if (strcmp(rte->alias->aliasname, "pk") == 0)
+			pk = true;
+		else
+			return false;
+	}
+	return fk && pk;
+}
+
+/* Does the session see all rows in a SELECT, whatever show_deleted says? */
+bool
+sd_shows_all_rows(void)
+{
+	return !row_security || am_walsender;
+}
+
+static SdRows
+rows_by_setting(Query *query)
+{
+	if (sd_utility == SD_UTILITY_REFRESH)
+		return SD_ROWS_LIVE;
+	if (query->commandType == CMD_SELECT && sd_shows_all_rows())
+		return SD_ROWS_ALL;
+	switch (sd_show_deleted)
+	{
+		case SD_SHOW_ALL:
+			return SD_ROWS_ALL;
+		case SD_SHOW_DELETED:
+			return SD_ROWS_DELETED;
+		default:
+			return SD_ROWS_LIVE;
+	}
+}
+
+/*
+ * The planner is about to plan this query; planning lives on the caller's
+ * stack until sd_planning_end(), which must be called on error too.
+ */
+void
+sd_planning_begin(SdPlanning *planning, Query *query, const char *source)
+{
+	memset(planning, 0, sizeof(*planning));
+	planning->own = sd_run_current(source);
+	if (planning->own && planning->own->kind != SD_RUN_PLAIN)
+		planning->rows = planning->own->kind == SD_RUN_LIVE ? SD_ROWS_LIVE : SD_ROWS_ALL;
+	else if (planning->own == NULL && is_validation(query))
+		planning->rows = SD_ROWS_ALL;
+	else
+	{
+		ForeignKeyQuery kind = planning->own ? FK_NONE : foreign_key_query(query);
+
+		planning->foreign_key = kind != FK_NONE;
+		planning->by_setting = true;
+		if (kind == FK_REFERENCING)
+			planning->rows = SD_ROWS_ALL;
+		else if (kind == FK_REFERENCED)
+			planning->rows = !row_security || sd_utility == SD_UTILITY_ALTER_TABLE ?
+				SD_ROWS_ALL : SD_ROWS_LIVE;
+		else
+			planning->rows = rows_by_setting(query);
+	}
+	planning->outer = planning_now;
+	planning_now = planning;
+}
+
+void
+sd_planning_end(SdPlanning *planning)
+{
+	planning_now = planning->outer;
+}
+
+/* Makes the plan follow the settings that it depends on. */
+void
+sd_planning_finish(SdPlanning *planning, PlannedStmt *plan)
+{
+	PlanInvalItem *item;
+
+	if (!planning->met || !planning->by_setting)
+		return;
+	item = makeNode(PlanInvalItem);
+	item->cacheId = PROCOID;
+	item->hashValue = SETTINGS_HASH;
+	plan->invalItems = lappend(plan->invalItems, item);
+}
+
+/* A setting changed on which plans depend. */
+void
+sd_visibility_changed(void)
+{
+	CallSyscacheCallbacks(PROCOID, SETTINGS_HASH);
+}
+
+static void
+add_condition(PlannerInfo *root, RelOptInfo *rel, Expr *condition)
+{
+	RestrictInfo *info = sd_make_restrictinfo(root, condition, root->qual_security_level);
+
+	rel->baserestrictinfo = lappend(rel->baserestrictinfo, info);
+	rel->baserestrict_min_security = Min(rel->baserestrict_min_security,
+										 info->security_level);
+}
+
+/*
+ * A member of UNION ALL gets its conditions from its parent and from the
+ * security conditions of its range-table entry; what is in baserestrictinfo
+ * now will be overwritten by apply_child_basequals().
+ */
+static void
+add_member_condition(PlannerInfo *root, RelOptInfo *rel, Expr *condition)
+{
+	RangeTblEntry *rte = root->simple_rte_array[rel->relid];
+
+	if (rte->securityQuals == NIL)
+		rte->securityQuals = list_make1(list_make1(condition));
+	else
+	{
+		ListCell   *last = list_tail(rte->securityQuals);
+
+		lfirst(last) = lappend(lfirst(last), condition);
+	}
+	root->qual_security_level = Max(root->qual_security_level,
+									list_length(rte->securityQuals));
+}
+
+/*
+ * Adds the condition to a relation of the query, when it is registered.
+ * Children of inheritance and partitions get it from their parent.
+ */
+void
+sd_visibility_apply(PlannerInfo *root, Oid relid, RelOptInfo *rel)
+{
+	SdTable		table;
+	SdRows		rows;
+	bool		member = rel->reloptkind == RELOPT_OTHER_MEMBER_REL;
+
+	if (rel->reloptkind != RELOPT_BASEREL && !member)
+		return;
+	if (member && OidIsValid(root->append_rel_array[rel->relid]->parent_reloid))
+		return;
+	if (!sd_registered(relid, &table))
+		return;
+	if (planning_now)
+		planning_now->met = true;
+	rows = planning_now ? planning_now->rows : rows_by_setting(root->parse);
+	if (sd_is_converted_target(root->parse, rel->relid))
+		rows = SD_ROWS_LIVE;
+	if (rows == SD_ROWS_ALL)
+		return;
+	if (rows == SD_ROWS_LIVE)
+	{
+		Expr	   *live = sd_live_condition(&table, rel->relid);
+
+		if (member)
+			add_member_condition(root, rel, live);
+		else
+			add_condition(root, rel, live);
+	}
+	else
+	{
+		Expr	   *deleted = sd_deleted_condition(&table, rel->relid);
+
+		if (member)
+			add_member_condition(root, rel, deleted);
+		else
+			add_condition(root, rel, deleted);
+	}
+}
