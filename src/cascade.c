@@ -306,6 +306,16 @@ refuse_unregistered(const SdForeignKey *fkey)
 /* ---------- the work list ---------- */
 
 static void
+refuse_if_referenced(const SdForeignKey *fkey, const SdDeleted *set)
+{
+	SdRowset   *rows = NULL;
+
+	if (run_statement(fkey, set, SD_CASCADE_FIND, &rows) > 0)
+		refuse_referenced(fkey, rows);
+	sd_rowset_free(rows);
+}
+
+static void
 act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 {
 	Relation	child = table_open(fkey->child, RowExclusiveLock);
@@ -329,11 +339,18 @@ act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 				sd_links_write(fkey, rows);
 				(void) run_statement(fkey, set, SD_CASCADE_SET, NULL);
 			}
+
+			/*
+			 * A row whose default is the deleted key has not changed, and
+			 * nothing has looked at it: RI_FKey_setdefault_del() checks again
+			 * too.
+			 */
+			if (fkey->on_delete == FKCONSTR_ACTION_SETDEFAULT)
+				refuse_if_referenced(fkey, set);
 			break;
 		case FKCONSTR_ACTION_NOACTION:
 		case FKCONSTR_ACTION_RESTRICT:
-			if (run_statement(fkey, set, SD_CASCADE_FIND, &rows) > 0)
-				refuse_referenced(fkey, rows);
+			refuse_if_referenced(fkey, set);
 			break;
 		default:
 			elog(ERROR, "unrecognized foreign key action: %c", fkey->on_delete);

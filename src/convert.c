@@ -301,8 +301,7 @@ sd_convert(SdPlanning *planning, Query *query)
 	ListCell   *lc;
 
 	if (planning->foreign_key ||
-		(planning->own && (planning->own->kind == SD_RUN_PHYSICAL ||
-						   planning->own->kind == SD_RUN_FLAG)))
+		(planning->own && planning->own->kind != SD_RUN_PLAIN && planning->own->kind != SD_RUN_LIVE))
 		return false;
 	if (query->hasModifyingCTE)
 		foreach(lc, query->cteList)

@@ -8,8 +8,10 @@
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_constraint.h"
+#include "catalog/pg_inherits.h"
 #include "commands/trigger.h"
 #include "compat.h"
 #include "fkey.h"
@@ -119,6 +121,41 @@ sd_fkeys_referencing(Relation parent, bool firing)
 	return fkeys;
 }
 
+/*
+ * The foreign keys that reference this table or one of its partitions, all in
+ * terms of this table: attribute numbers are its own.
+ */
+List *
+sd_fkeys_below(Relation parent)
+{
+	List	   *fkeys = sd_fkeys_referencing(parent, false);
+	ListCell   *lc;
+
+	if (parent->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return fkeys;
+	foreach(lc, find_all_inheritors(RelationGetRelid(parent), AccessShareLock, NULL))
+	{
+		Relation	part = table_open(lfirst_oid(lc), AccessShareLock);
+		ListCell   *lf;
+
+		foreach(lf, sd_fkeys_referencing(part, false))
+		{
+			SdForeignKey *fkey = lfirst(lf);
+
+			if (contains(fkeys, fkey->id))
+				continue;
+			for (int i = 0; i < fkey->nkeys; i++)
+				fkey->parent_att[i] = get_attnum(RelationGetRelid(parent),
+												 get_attname(fkey->parent, fkey->parent_att[i], false));
+			fkey->part = fkey->parent;
+			fkey->parent = RelationGetRelid(parent);
+			fkeys = lappend(fkeys, fkey);
+		}
+		table_close(part, AccessShareLock);
+	}
+	return fkeys;
+}
+
 /* Does any foreign key act when a row of this table is deleted? */
 bool
 sd_is_referenced(Relation rel)
@@ -189,6 +226,7 @@ sd_fkey_column(char *buffer, const char *alias, const char *prefix,
  * Appends "parent.key = child.key AND ...", with the operators of the foreign
  * key and the collations under which its triggers compare.  Either side may
  * be a rowset, whose columns are named by a prefix and the attribute number.
+ * A foreign key to one partition matches rows of that partition.
  */
 void
 sd_fkey_match(StringInfo sql, const SdForeignKey *fkey,
@@ -232,5 +270,18 @@ sd_fkey_match(StringInfo sql, const SdForeignKey *fkey,
 														NameStr(form->collname)));
 			ReleaseSysCache(tuple);
 		}
+	}
+	if (OidIsValid(fkey->part))
+	{
+		const char *sep = "";
+		ListCell   *lc;
+
+		appendStringInfo(sql, " AND %s.tableoid IN (", parent_alias);
+		foreach(lc, find_all_inheritors(fkey->part, AccessShareLock, NULL))
+		{
+			appendStringInfo(sql, "%s%u", sep, lfirst_oid(lc));
+			sep = ", ";
+		}
+		appendStringInfoChar(sql, ')');
 	}
 }

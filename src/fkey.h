@@ -20,6 +20,8 @@ typedef struct SdForeignKey
 	char	   *name;
 	Oid			child;			/* referencing table */
 	Oid			parent;			/* referenced table */
+	Oid			part;			/* sd_fkeys_below(): the partition of parent
+								 * that is really referenced, else InvalidOid */
 	char		on_delete;		/* FKCONSTR_ACTION_* */
 	int			nkeys;
 	AttrNumber	child_att[INDEX_MAX_KEYS];
@@ -31,6 +33,7 @@ typedef struct SdForeignKey
 
 extern List *sd_fkeys_referencing(Relation parent, bool firing);
 extern bool sd_is_referenced(Relation rel);
+extern List *sd_fkeys_below(Relation parent);
 extern List *sd_fkeys_from(Relation child);
 extern List *sd_deferrable_fkeys_from(Relation child);
 extern void sd_fkey_match(StringInfo sql, const SdForeignKey *fkey,

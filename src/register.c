@@ -19,6 +19,7 @@
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
+#include "commands/comment.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
 #include "compat.h"
@@ -43,6 +44,8 @@
 #define FLAG_NAME "active"
 #define OTHER_FLAG_NAME "softdelete_active"
 #define DELETION_ID_NAME "deletion_id"
+#define FLAG_COMMENT "softdelete: is the row live?"
+#define DELETION_ID_COMMENT "softdelete: the deletion that took the row last"
 
 /* ---------- what can be registered ---------- */
 
@@ -139,7 +142,7 @@ refuse_period_keys(Relation rel)
 {
 	ListCell   *lc;
 
-	foreach(lc, sd_fkeys_referencing(rel, false))
+	foreach(lc, sd_fkeys_below(rel))
 	{
 		SdForeignKey *fkey = lfirst(lc);
 		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(fkey->id));
@@ -168,73 +171,65 @@ require_owner(Relation rel)
 
 /* ---------- making a table registered ---------- */
 
-/* The column's number if it is there with that type, else 0. */
-static AttrNumber
-column_of_type(Oid relid, const char *name, Oid type)
-{
-	AttrNumber	att = get_attnum(relid, name);
-
-	return att > 0 && get_atttype(relid, att) == type ? att : InvalidAttrNumber;
-}
-
 /*
- * Names of columns that an earlier registration has left: deletion_id beside a
- * flag.  NULL when there are none.
+ * The columns are known again by their comments when the guard is gone, because
+ * the extension was dropped: a dump carries them, and they may be renamed.
  */
-static const char *
-left_flag(Oid relid)
+static char *
+column_with_comment(Relation rel, const char *comment, Oid type)
 {
-	static const char *const names[] = {FLAG_NAME, OTHER_FLAG_NAME};
-
-	if (!column_of_type(relid, DELETION_ID_NAME, INT8OID))
-		return NULL;
-	for (int i = lengthof(names) - 1; i >= 0; i--)
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
 	{
-		AttrNumber	att = column_of_type(relid, names[i], BOOLOID);
-		HeapTuple	tuple;
-		bool		notnull;
+		Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
+		char	   *found;
 
-		if (!att)
+		if (att->attisdropped || att->atttypid != type)
 			continue;
-		tuple = SearchSysCache2(ATTNUM, ObjectIdGetDatum(relid), Int16GetDatum(att));
-		notnull = ((Form_pg_attribute) GETSTRUCT(tuple))->attnotnull;
-		ReleaseSysCache(tuple);
-		if (notnull)
-			return names[i];
+		found = GetComment(RelationGetRelid(rel), RelationRelationId, att->attnum);
+		if (found && strcmp(found, comment) == 0)
+			return pstrdup(NameStr(att->attname));
 	}
 	return NULL;
 }
 
-static const char *
-add_columns(Oid relid)
+/*
+ * Adds the two columns, or finds those that an earlier registration has left.
+ * Adding them rewrites nothing: the default is a constant.
+ */
+static void
+add_columns(Oid relid, char **flag, char **deletion_id)
 {
-	const char *flag = left_flag(relid);
+	Relation	rel = table_open(relid, AccessShareLock);
 
-	if (flag)
-		return flag;
+	*flag = column_with_comment(rel, FLAG_COMMENT, BOOLOID);
+	*deletion_id = column_with_comment(rel, DELETION_ID_COMMENT, INT8OID);
+	table_close(rel, NoLock);
+	if (*flag && *deletion_id)
+		return;
 	if (get_attnum(relid, DELETION_ID_NAME) != InvalidAttrNumber)
 		ereport(ERROR,
 				(errcode(ERRCODE_DUPLICATE_COLUMN),
 				 errmsg("column \"%s\" of relation \"%s\" already exists",
 						DELETION_ID_NAME, get_rel_name(relid)),
 				 errhint("Rename the column; softdelete keeps the deletion's id under this name.")));
-	flag = get_attnum(relid, FLAG_NAME) == InvalidAttrNumber ? FLAG_NAME : OTHER_FLAG_NAME;
+	*flag = get_attnum(relid, FLAG_NAME) == InvalidAttrNumber ? FLAG_NAME : OTHER_FLAG_NAME;
+	*deletion_id = DELETION_ID_NAME;
 	sd_run_utility(psprintf("ALTER TABLE %s ADD COLUMN %s boolean NOT NULL DEFAULT true, ADD COLUMN %s bigint",
-							sd_quoted_relation(relid), flag, DELETION_ID_NAME));
-	sd_run_utility(psprintf("COMMENT ON COLUMN %s.%s IS 'softdelete: is the row live?'",
-							sd_quoted_relation(relid), flag));
-	sd_run_utility(psprintf("COMMENT ON COLUMN %s.%s IS 'softdelete: the deletion that took the row last'",
-							sd_quoted_relation(relid), DELETION_ID_NAME));
-	return flag;
+							sd_quoted_relation(relid), *flag, *deletion_id));
+	sd_run_utility(psprintf("COMMENT ON COLUMN %s.%s IS %s", sd_quoted_relation(relid),
+							*flag, quote_literal_cstr(FLAG_COMMENT)));
+	sd_run_utility(psprintf("COMMENT ON COLUMN %s.%s IS %s", sd_quoted_relation(relid),
+							*deletion_id, quote_literal_cstr(DELETION_ID_COMMENT)));
 }
 
 static void
-add_guard(Oid relid, const char *flag)
+add_guard(Oid relid, const char *flag, const char *deletion_id)
 {
 	sd_run_utility(psprintf("CREATE TRIGGER " SD_GUARD_NAME " BEFORE DELETE ON %s FOR EACH ROW"
 							" WHEN (OLD.%s IS NOT NULL OR OLD.%s IS NULL OR true)"
 							" EXECUTE FUNCTION " SD_SCHEMA ".softdelete_guard()",
-							sd_quoted_relation(relid), flag, DELETION_ID_NAME));
+							sd_quoted_relation(relid), quote_identifier(flag),
+							quote_identifier(deletion_id)));
 }
 
 /* ---------- notes ---------- */
@@ -262,7 +257,7 @@ warn_about_children(Relation rel)
 {
 	ListCell   *lc;
 
-	foreach(lc, sd_fkeys_referencing(rel, false))
+	foreach(lc, sd_fkeys_below(rel))
 	{
 		SdForeignKey *fkey = lfirst(lc);
 
@@ -282,7 +277,8 @@ static bool
 register_one(Oid relid)
 {
 	Relation	rel;
-	const char *flag;
+	char	   *flag;
+	char	   *deletion_id;
 	List	   *children;
 	ListCell   *lc;
 
@@ -306,11 +302,11 @@ register_one(Oid relid)
 		list_delete_first(find_all_inheritors(relid, AccessShareLock, NULL));
 	table_close(rel, NoLock);
 
-	flag = add_columns(relid);
-	add_guard(relid, flag);
+	add_columns(relid, &flag, &deletion_id);
+	add_guard(relid, flag, deletion_id);
 	foreach(lc, children)
 		if (!sd_registered(lfirst_oid(lc), NULL))
-			add_guard(lfirst_oid(lc), flag);
+			add_guard(lfirst_oid(lc), flag, deletion_id);
 	CommandCounterIncrement();
 	sd_event_log("register", 0, relid, 0);
 	return true;
@@ -320,24 +316,18 @@ register_one(Oid relid)
 static List *
 cascading_children(Oid relid)
 {
+	Relation	rel = table_open(relid, AccessShareLock);
 	List	   *tables = NIL;
 	ListCell   *lc;
-	ListCell   *part;
-	List	   *parts = find_all_inheritors(relid, AccessShareLock, NULL);
 
-	foreach(part, parts)
+	foreach(lc, sd_fkeys_below(rel))
 	{
-		Relation	rel = table_open(lfirst_oid(part), AccessShareLock);
+		SdForeignKey *fkey = lfirst(lc);
 
-		foreach(lc, sd_fkeys_referencing(rel, false))
-		{
-			SdForeignKey *fkey = lfirst(lc);
-
-			if (fkey->on_delete == FKCONSTR_ACTION_CASCADE)
-				tables = list_append_unique_oid(tables, sd_partition_root(fkey->child));
-		}
-		table_close(rel, NoLock);
+		if (fkey->on_delete == FKCONSTR_ACTION_CASCADE)
+			tables = list_append_unique_oid(tables, sd_partition_root(fkey->child));
 	}
+	table_close(rel, NoLock);
 	return tables;
 }
 

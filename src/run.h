@@ -18,8 +18,10 @@ typedef enum SdRunKind
 	SD_RUN_LIVE,				/* live rows, whatever the session shows;
 								 * DELETE is converted */
 	SD_RUN_PHYSICAL,			/* all rows; nothing is converted */
-	SD_RUN_FLAG					/* as PHYSICAL, and an UPDATE that no trigger
-								 * of a user notices */
+	SD_RUN_FLAG,				/* as PHYSICAL; an UPDATE of the flag that no
+								 * trigger notices */
+	SD_RUN_LINKS				/* as PHYSICAL; an UPDATE of references that
+								 * only foreign keys notice */
 } SdRunKind;
 
 #define SD_RUN_MAX_INPUTS 3

@@ -213,7 +213,12 @@ decide(Virtual *v, TriggerData *data)
 		TM_Result	result;
 
 		if (v->lock_slot == NULL)
+		{
+			MemoryContext old = MemoryContextSwitchTo(v->estate->es_query_cxt);
+
 			v->lock_slot = table_slot_create(data->tg_relation, &v->estate->es_tupleTable);
+			MemoryContextSwitchTo(old);
+		}
 		result = table_tuple_lock(data->tg_relation, &tid, v->estate->es_snapshot,
 								  v->lock_slot, v->estate->es_output_cid,
 								  LockTupleExclusive, LockWaitBlock, 0, &failure);
@@ -647,9 +652,13 @@ arm_target(Statement *statement, ModifyTableState *state, bool mixed)
 	statement->targets = lappend(statement->targets, target);
 }
 
-/* An UPDATE of ours that no trigger of a user shall notice. */
+/*
+ * An UPDATE of ours that no trigger of a user shall notice; nor, when it only
+ * changes the flag, those of foreign keys: their keys stay as they are, but a
+ * row that this transaction has changed before would be looked at again.
+ */
 static void
-arm_flag_update(EState *estate, ModifyTableState *state)
+arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
 {
 	int			n;
 	ResultRelInfo **all = result_relations(state, &n);
@@ -658,16 +667,16 @@ arm_flag_update(EState *estate, ModifyTableState *state)
 	for (int i = 0; i < n; i++)
 	{
 		TriggerDesc *triggers = copy_triggers(all[i]->ri_TrigDesc, 0);
+		bool		after = triggers->trig_update_after_row;
 
-		triggers->trig_update_before_row = false;
-		triggers->trig_update_before_statement = false;
-		triggers->trig_update_after_statement = false;
-		triggers->trig_update_old_table = false;
-		triggers->trig_update_new_table = false;
-		for (int t = 0; t < triggers->numtriggers; t++)
-			if (TRIGGER_FOR_UPDATE(triggers->triggers[t].tgtype) &&
-				!triggers->triggers[t].tgisinternal)
-				triggers->triggers[t].tgenabled = TRIGGER_DISABLED;
+		switch_off_update_triggers(triggers);
+		if (kind == SD_RUN_LINKS)
+		{
+			triggers->trig_update_after_row = after;
+			for (int t = 0; t < triggers->numtriggers; t++)
+				if (RI_FKey_trigger_type(triggers->triggers[t].tgfoid) != RI_TRIGGER_NONE)
+					triggers->triggers[t].tgenabled = all[i]->ri_TrigDesc->triggers[t].tgenabled;
+		}
 		set_triggers(estate, all[i], triggers);
 		skip_constraints(all[i]);
 	}
@@ -760,18 +769,13 @@ arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement
 
 	if (state->operation != CMD_UPDATE && state->operation != CMD_MERGE)
 		return;
+	if (own && (own->kind == SD_RUN_FLAG || own->kind == SD_RUN_LINKS))
+	{
+		arm_own_update(estate, state, own->kind);
+		return;
+	}
 	if (!sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), NULL))
-	{
-		/* links of an unregistered table are put back unnoticed too */
-		if (own && own->kind == SD_RUN_FLAG)
-			arm_flag_update(estate, state);
 		return;
-	}
-	if (own && own->kind == SD_RUN_FLAG)
-	{
-		arm_flag_update(estate, state);
-		return;
-	}
 	rte = exec_rt_fetch(((ModifyTable *) state->ps.plan)->nominalRelation, estate);
 	if (!sd_has_permissions(rte))
 		return;

@@ -129,7 +129,7 @@ touched_table(Undelete *undelete, Oid relid)
 	table->relid = relid;
 	table->flag = pstrdup(quote_identifier(sd_flag_name(relid)));
 	table->deletion_id = pstrdup(quote_identifier(sd_deletion_id_name(relid)));
-	table->below = sd_fkeys_referencing(rel, false);
+	table->below = sd_fkeys_below(rel);
 	foreach(lc, sd_fkeys_from(rel))
 	{
 		SdForeignKey *fkey = lfirst(lc);
@@ -681,7 +681,7 @@ put_back_links(const SdForeignKey *fkey, SdRowset *parents)
 	if (n > 0)
 	{
 		statement.sql = put_back_statement(fkey, key);
-		statement.kind = SD_RUN_FLAG;
+		statement.kind = SD_RUN_LINKS;
 		statement.owner_of = fkey->child;
 		statement.portable = true;
 		statement.ninputs = 1;
@@ -802,14 +802,17 @@ connected_tables(Oid relid)
 		Relation	rel = table_open(list_nth_oid(known, i), AccessShareLock);
 		ListCell   *lc;
 
-		foreach(lc, sd_fkeys_referencing(rel, false))
+		foreach(lc, sd_fkeys_below(rel))
 			known = list_append_unique_oid(known, ((SdForeignKey *) lfirst(lc))->child);
+		foreach(lc, sd_fkeys_from(rel))
+			known = list_append_unique_oid(known,
+										   sd_partition_root(((SdForeignKey *) lfirst(lc))->parent));
 		table_close(rel, AccessShareLock);
 	}
 	return known;
 }
 
-/* Reads a set of (relation, deletion) that our own log returns. */
+/* Rows of the same deletion where no foreign key leads, either way. */
 static void
 report_unconnected(Touched *root)
 {
@@ -908,6 +911,24 @@ total(const Undelete *undelete)
 	return rows;
 }
 
+/*
+ * Frees the rowsets: their temporary files belong to the resource owner of the
+ * statement around us, not to a memory context.
+ */
+static void
+finish(Undelete *undelete)
+{
+	ListCell   *lc;
+
+	foreach(lc, undelete->tables)
+	{
+		Touched    *table = lfirst(lc);
+
+		if (table->rows)
+			sd_rowset_free(table->rows);
+	}
+}
+
 static void
 settle(Undelete *undelete)
 {
@@ -953,7 +974,7 @@ require_rows(const SdRowKeys *keys)
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("table \"%s\" has no row, live or deleted, with key %s",
 						get_rel_name(keys->relid), sd_rowkeys_first(keys, missing)),
-				 errhint("SET softdelete.show_deleted = only shows the deleted rows.")));
+				 errhint("SET softdelete.show_deleted = deleted shows the deleted rows.")));
 	sd_rowset_free(missing);
 }
 
@@ -1093,6 +1114,8 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 	if (!cascade)
 		report_left_below(&undelete, root);
 	report_unconnected(root);
+	sd_rowset_free(keys->rows);
+	finish(&undelete);
 	return rows;
 }
 
@@ -1242,6 +1265,9 @@ undelete_deletion(int64 deletion)
 	if (rows == 0)
 		ereport(NOTICE,
 				(errmsg("no row of deletion " INT64_FORMAT " is still deleted", deletion)));
+	sd_rowset_free(tables);
+	sd_rowset_free(row);
+	finish(&undelete);
 	return rows;
 }
 

@@ -1,0 +1,90 @@
+-- what goes wrong leaves nothing half done, and the next statement works
+CREATE SCHEMA cal;
+SET search_path = cal, public;
+
+CREATE TABLE p (id int PRIMARY KEY);
+CREATE TABLE c (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE CASCADE);
+CREATE TABLE g (id int PRIMARY KEY, c_id int REFERENCES c ON DELETE CASCADE);
+INSERT INTO p VALUES (1), (2);
+INSERT INTO c SELECT i, 1 + i % 2 FROM generate_series(1, 100) i;
+INSERT INTO g SELECT i, i FROM generate_series(1, 100) i;
+SELECT relation FROM softdelete_register('p');
+
+-- an error in the middle of a cascade
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.id = 99 THEN RAISE ''no %'', OLD.id; END IF; RETURN OLD; END';
+CREATE TRIGGER fail BEFORE DELETE ON g FOR EACH ROW EXECUTE FUNCTION fail();
+DELETE FROM p;
+SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c), (SELECT count(*) FROM g);
+DO $$ BEGIN DELETE FROM p; EXCEPTION WHEN raise_exception THEN RAISE NOTICE 'caught'; END $$;
+SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c), (SELECT count(*) FROM g);
+DROP TRIGGER fail ON g;
+-- a statement that is cancelled in it
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sleep(10); RETURN OLD; END';
+CREATE TRIGGER slow BEFORE DELETE ON g FOR EACH ROW EXECUTE FUNCTION slow();
+SET statement_timeout = '300ms';
+DELETE FROM p;
+RESET statement_timeout;
+SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c), (SELECT count(*) FROM g);
+DROP TRIGGER slow ON g;
+DELETE FROM p WHERE id = 1;
+SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c), (SELECT count(*) FROM g);
+
+-- the flag and deletion_id are not for UPDATE; writing what is there is no change
+UPDATE c SET active = false WHERE id = 1;
+UPDATE c SET deletion_id = 7 WHERE id = 1;
+UPDATE c SET active = true, deletion_id = deletion_id, p_id = 2 WHERE id = 1;
+SET softdelete.show_deleted = on;
+UPDATE p SET active = true WHERE id = 1;
+RESET softdelete.show_deleted;
+INSERT INTO p VALUES (2) ON CONFLICT (id) DO UPDATE SET active = false;
+TRUNCATE p CASCADE;
+TRUNCATE g;
+
+-- renames are followed, in plans that are kept too
+DELETE FROM p WHERE id = 2;
+SELECT softdelete_undelete('p', 2, cascade := true);
+ALTER TABLE c RENAME COLUMN p_id TO "Parent";
+ALTER TABLE c RENAME COLUMN active TO is_live;
+ALTER TABLE c RENAME TO children;
+ALTER TABLE g RENAME COLUMN deletion_id TO gone_by;
+ALTER TABLE p RENAME COLUMN id TO key;
+DELETE FROM p WHERE key = 2;
+SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM children), (SELECT count(*) FROM g);
+SELECT softdelete_undelete('p', 2, cascade := true);
+SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM children), (SELECT count(*) FROM g);
+ALTER TABLE p DROP COLUMN active;
+ALTER TABLE p ALTER COLUMN deletion_id TYPE int;
+
+-- search_path does not matter, nor what stands in it
+CREATE SCHEMA trap;
+CREATE TABLE trap.p (x int);
+CREATE FUNCTION trap.eq(int, int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE ''trapped''; END';
+CREATE OPERATOR trap.= (LEFTARG = int, RIGHTARG = int, FUNCTION = trap.eq);
+SET search_path = trap, pg_catalog;
+DELETE FROM cal.p WHERE key > 1 AND key < 3;
+SELECT cal.p.key FROM cal.p;
+SELECT public.softdelete_undelete('cal.p', 2, cascade := true);
+SET search_path = cal, public;
+SELECT count(*) FROM g;
+
+-- the extension dropped and made again under cached plans
+PREPARE q AS SELECT count(*) FROM p;
+EXECUTE q;
+PREPARE d AS DELETE FROM g WHERE id = 2;
+SET client_min_messages = warning;
+DROP EXTENSION softdelete CASCADE;
+EXECUTE q;
+BEGIN;
+EXECUTE d;
+SELECT count(*) FROM g WHERE id = 2;
+ROLLBACK;
+CREATE EXTENSION softdelete SCHEMA public;
+-- columns that it left are taken up again
+SELECT relation, flag_column FROM softdelete_register('p') ORDER BY 1;
+EXECUTE q;
+EXECUTE d;
+SET softdelete.show_deleted = 'only';
+SELECT id FROM g WHERE id = 2;
+RESET softdelete.show_deleted;
+
+DROP SCHEMA cal, trap CASCADE;

@@ -1,0 +1,87 @@
+# Ways to load the library, sessions without it, plans cached in other sessions.
+use strict;
+use warnings;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = PostgreSQL::Test::Cluster->new('main');
+$node->init;
+$node->start;
+
+# a server without the library: the extension can be made, and says what to do
+my ($ret, $out, $err) = $node->psql('postgres', 'CREATE EXTENSION softdelete');
+is($ret, 0, 'CREATE EXTENSION without preloading');
+like($err, qr/WARNING:  softdelete is not preloaded/, 'warns');
+like($err, qr/ALTER DATABASE postgres SET session_preload_libraries = 'softdelete'/, 'with the exact command');
+($ret, $out, $err) = $node->psql('postgres', q{
+    CREATE TABLE p (id int PRIMARY KEY);
+    CREATE TABLE c (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE CASCADE);
+    INSERT INTO p SELECT generate_series(1, 50);
+    INSERT INTO c SELECT i, i FROM generate_series(1, 50) i;
+    SELECT softdelete_register('p')});
+like($err, qr/WARNING:  softdelete is not preloaded/, 'softdelete_register warns too');
+
+# a session without the library cannot delete
+($ret, $out, $err) = $node->psql('postgres', 'DELETE FROM p WHERE id = 1', extra_params => ['-v', 'VERBOSITY=verbose']);
+isnt($ret, 0, 'DELETE is refused');
+like($err, qr/55000.*cannot be really deleted/, 'by the guard');
+like($err, qr/HINT:.*Preload softdelete/, 'with a hint');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM p'), 50, 'no row is gone');
+($ret, $out, $err) = $node->psql('postgres', 'TRUNCATE p CASCADE; SELECT count(*) FROM p');
+TODO:
+{
+	local $TODO = 'TRUNCATE in a session without the library is not guarded yet';
+	isnt($ret, 0, 'TRUNCATE is refused');
+}
+$node->safe_psql('postgres', q{
+    INSERT INTO p SELECT generate_series(1, 50) ON CONFLICT DO NOTHING;
+    INSERT INTO c SELECT i, i FROM generate_series(1, 50) i ON CONFLICT DO NOTHING});
+
+# without a restart
+$node->safe_psql('postgres', q{ALTER DATABASE postgres SET session_preload_libraries = 'softdelete'});
+is($node->safe_psql('postgres', 'DELETE FROM p WHERE id = 1; SELECT count(*) FROM p'), 49, 'session_preload_libraries: deleted');
+is($node->safe_psql('postgres', 'SET softdelete.show_deleted = on; SELECT count(*) FROM p'), 50, 'and still there');
+($ret, $out, $err) = $node->psql('postgres', q{SELECT softdelete_register('p')});
+unlike($err, qr/WARNING/, 'no warning');
+$node->safe_psql('postgres', 'ALTER DATABASE postgres RESET session_preload_libraries');
+
+# with a restart
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'softdelete'\nmax_prepared_transactions = 5");
+$node->restart;
+is($node->safe_psql('postgres', 'DELETE FROM p WHERE id = 2; SELECT count(*) FROM p'), 48, 'shared_preload_libraries: deleted');
+
+# plans cached in another session, before registration and across changes of it
+$node->safe_psql('postgres', 'CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late SELECT generate_series(1, 20)');
+my $other = $node->background_psql('postgres');
+$other->query_safe(q{SET plan_cache_mode = force_generic_plan;
+    PREPARE del(int) AS DELETE FROM late WHERE id = $1;
+    PREPARE num AS SELECT count(*) FROM late;
+    CREATE FUNCTION del(int) RETURNS void LANGUAGE plpgsql AS 'BEGIN DELETE FROM late WHERE id = $1; END';
+    EXECUTE del(1); EXECUTE num; SELECT del(2)});
+$node->safe_psql('postgres', q{SELECT softdelete_register('late')});
+$other->query_safe(q{EXECUTE del(3); SELECT del(4)});
+is($other->query_safe('EXECUTE num'), 16, 'a cached plan counts live rows');
+is($node->safe_psql('postgres', 'SET softdelete.show_deleted = deleted; SELECT count(*) FROM late'), 2, 'a cached DELETE is soft');
+is($other->query_safe(q{SET softdelete.show_deleted = on; EXECUTE num}), 18, 'cached plans follow show_deleted');
+is($other->query_safe(q{SET softdelete.show_deleted = deleted; EXECUTE num}), 2, 'to deleted rows');
+is($other->query_safe(q{RESET softdelete.show_deleted; EXECUTE num}), 16, 'and back');
+is($other->query_safe(q{SET row_security = off; EXECUTE num}), 18, 'cached plans follow row_security');
+is($other->query_safe(q{RESET row_security; EXECUTE num}), 16, 'and back');
+$other->quit;
+
+# a crash leaves a deletion whole or absent
+my $open = $node->background_psql('postgres');
+$open->query_safe('BEGIN; DELETE FROM p WHERE id < 10');
+$node->safe_psql('postgres', 'DELETE FROM p WHERE id BETWEEN 20 AND 29');
+$node->safe_psql('postgres', q{BEGIN; DELETE FROM p WHERE id = 30; PREPARE TRANSACTION 'half'});
+$node->stop('immediate');
+eval { $open->quit };
+$node->start;
+is($node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c)'), '38|38', 'after a crash: committed deletions only');
+$node->safe_psql('postgres', q{COMMIT PREPARED 'half'});
+is($node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c)'), '37|37', 'a prepared one is committed later');
+is($node->safe_psql('postgres', q{SELECT softdelete_undelete_deletion(id) FROM softdelete.deletions WHERE relations ? 'p' ORDER BY id DESC LIMIT 1}), 2, 'and undeleted');
+
+$node->stop;
+done_testing();

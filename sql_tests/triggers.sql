@@ -1,0 +1,72 @@
+-- the table's DELETE triggers fire, its UPDATE triggers do not
+CREATE SCHEMA trig;
+SET search_path = trig, public;
+
+CREATE TABLE p (id int PRIMARY KEY, v text);
+CREATE TABLE c (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE CASCADE, v text);
+INSERT INTO p VALUES (1, 'a'), (2, 'b'), (3, 'veto'), (4, 'd');
+INSERT INTO c VALUES (1, 1, 'a'), (2, 1, 'veto'), (3, 2, 'b'), (4, 3, 'c'), (5, 4, 'd');
+SELECT relation FROM softdelete_register('p');
+CREATE FUNCTION say() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE NOTICE '% % % % on % depth % old %', TG_NAME, TG_WHEN, TG_LEVEL, TG_OP, TG_TABLE_NAME, pg_trigger_depth(), OLD; RETURN COALESCE(NEW, OLD); END $$;
+CREATE FUNCTION veto() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN IF OLD.v = ''veto'' THEN RETURN NULL; END IF; RETURN OLD; END';
+CREATE FUNCTION rows_seen() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE NOTICE '% % saw %', TG_NAME, TG_OP, (SELECT array_agg(id ORDER BY id) FROM gone); RETURN NULL; END $$;
+CREATE TRIGGER b_del BEFORE DELETE ON p FOR EACH ROW EXECUTE FUNCTION say();
+CREATE TRIGGER a_veto BEFORE DELETE ON p FOR EACH ROW EXECUTE FUNCTION veto();
+CREATE TRIGGER b_upd BEFORE UPDATE ON p FOR EACH ROW EXECUTE FUNCTION say();
+CREATE TRIGGER z_upd AFTER UPDATE ON p FOR EACH ROW EXECUTE FUNCTION say();
+CREATE TRIGGER z_del AFTER DELETE ON p FOR EACH ROW WHEN (OLD.id < 3) EXECUTE FUNCTION say();
+CREATE TRIGGER bs BEFORE DELETE ON p EXECUTE FUNCTION say();
+CREATE TRIGGER zs AFTER DELETE ON p REFERENCING OLD TABLE AS gone EXECUTE FUNCTION rows_seen();
+CREATE TRIGGER us AFTER UPDATE ON p EXECUTE FUNCTION say();
+CREATE TRIGGER child_del BEFORE DELETE ON c FOR EACH ROW EXECUTE FUNCTION say();
+CREATE CONSTRAINT TRIGGER child_later AFTER DELETE ON c DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION say();
+CREATE TRIGGER child_rows AFTER DELETE ON c REFERENCING OLD TABLE AS gone EXECUTE FUNCTION rows_seen();
+\set QUIET off
+BEGIN;
+DELETE FROM p WHERE id < 4 RETURNING id;
+\echo deferred triggers come now
+COMMIT;
+\set QUIET on
+SELECT * FROM p ORDER BY id;
+SELECT * FROM c ORDER BY id;
+-- disabled ones do not fire; replica ones only there
+ALTER TABLE p DISABLE TRIGGER b_del;
+ALTER TABLE p DISABLE TRIGGER zs;
+SET session_replication_role = replica;
+DELETE FROM p WHERE id = 4;
+RESET session_replication_role;
+SELECT id FROM c ORDER BY 1;
+SELECT softdelete_undelete('p', 4);
+DELETE FROM p WHERE id = 4;
+
+-- a trigger that deletes, one that raises
+CREATE TABLE q (id int PRIMARY KEY, next int);
+INSERT INTO q SELECT i, i + 1 FROM generate_series(1, 5) i;
+SELECT relation FROM softdelete_register('q');
+CREATE FUNCTION next_one() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM q WHERE id = OLD.next AND id < 4; RETURN OLD; END';
+CREATE TRIGGER next_one BEFORE DELETE ON q FOR EACH ROW EXECUTE FUNCTION next_one();
+DELETE FROM q WHERE id = 1;
+SELECT id FROM q ORDER BY 1;
+SELECT row_count, relations FROM softdelete.deletions ORDER BY id DESC LIMIT 1;
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''not %'', OLD.id; END';
+CREATE TRIGGER fail AFTER DELETE ON q FOR EACH ROW EXECUTE FUNCTION fail();
+DELETE FROM q WHERE id = 4;
+SELECT id FROM q ORDER BY 1;
+
+-- partitions: triggers of the root and of a leaf
+CREATE TABLE part (k int, id int, PRIMARY KEY (k, id)) PARTITION BY LIST (k);
+CREATE TABLE part1 PARTITION OF part FOR VALUES IN (1);
+CREATE TABLE part2 (id int NOT NULL, k int NOT NULL);
+ALTER TABLE part ATTACH PARTITION part2 DEFAULT;
+INSERT INTO part VALUES (1, 1), (2, 2);
+SELECT relation FROM softdelete_register('part');
+CREATE TRIGGER root_row AFTER DELETE ON part FOR EACH ROW EXECUTE FUNCTION say();
+CREATE TRIGGER root_rows AFTER DELETE ON part REFERENCING OLD TABLE AS gone EXECUTE FUNCTION rows_seen();
+CREATE TRIGGER leaf_row BEFORE DELETE ON part2 FOR EACH ROW EXECUTE FUNCTION say();
+DELETE FROM part;
+SELECT count(*) FROM part;
+
+SET client_min_messages = warning;
+DROP SCHEMA trig CASCADE;
