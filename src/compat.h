@@ -12,6 +12,7 @@
 #error "softdelete supports PostgreSQL 15 to 18"
 #endif
 
+#include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
 #include "nodes/pathnodes.h"
@@ -22,6 +23,11 @@
 #include "utils/guc.h"
 #include "utils/guc_tables.h"
 #include "utils/relcache.h"
+
+/* 18: pg_noreturn goes before the declaration, as in C11 */
+#ifndef pg_noreturn
+#define pg_noreturn __attribute__((noreturn))
+#endif
 
 /* 16: permissions of a range-table entry moved to RTEPermissionInfo */
 #if PG_VERSION_NUM >= 160000

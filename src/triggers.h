@@ -4,11 +4,12 @@
 #ifndef SD_TRIGGERS_H
 #define SD_TRIGGERS_H
 
+#include "compat.h"
 #include "executor/execdesc.h"
 #include "utils/relcache.h"
 
 extern bool sd_deletes_need_lock(Relation rel);
-extern void sd_refuse_flag_change(Oid relid, AttrNumber att) pg_attribute_noreturn();
+pg_noreturn extern void sd_refuse_flag_change(Oid relid, AttrNumber att);
 
 extern void sd_statement_start(QueryDesc *query, int eflags);
 extern void sd_statement_run(QueryDesc *query);
