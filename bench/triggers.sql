@@ -1,9 +1,9 @@
--- The usual recipe for soft delete, on the tables of tables.sql in schema :schema:
+-- The usual recipe for soft delete, on tables of tables.sql:
 -- a BEFORE DELETE trigger flags the row, deletes what hangs below, and returns NULL.
+-- To be run and used with their schema as search_path.
 
 \set QUIET on
 \set ON_ERROR_STOP on
-SET search_path = :schema;
 
 CREATE FUNCTION soft_delete_p() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -60,12 +60,35 @@ CREATE SCHEMA trap;
 CREATE TABLE trap.p (x int);
 CREATE FUNCTION trap.eq(int, int) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE ''trapped''; END';
 CREATE OPERATOR trap.= (LEFTARG = int, RIGHTARG = int, FUNCTION = trap.eq);
+CREATE FUNCTION trap.eq(bigint, bigint) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE ''trapped''; END';
+CREATE OPERATOR trap.= (LEFTARG = bigint, RIGHTARG = bigint, FUNCTION = trap.eq);
+CREATE FUNCTION trap.eq(tid, tid) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE ''trapped''; END';
+CREATE OPERATOR trap.= (LEFTARG = tid, RIGHTARG = tid, FUNCTION = trap.eq);
+CREATE FUNCTION trap.eq(oid, oid) RETURNS boolean LANGUAGE plpgsql AS 'BEGIN RAISE ''trapped''; END';
+CREATE OPERATOR trap.= (LEFTARG = oid, RIGHTARG = oid, FUNCTION = trap.eq);
+CREATE TABLE trap.softdelete_rows (x int);
 SET search_path = trap, pg_catalog;
 DELETE FROM cal.p WHERE key > 1 AND key < 3;
 SELECT cal.p.key FROM cal.p;
+SELECT public.softdelete_undelete('cal.p', 2);
 SELECT public.softdelete_undelete('cal.p', 2, cascade := true);
+DELETE FROM cal.g WHERE id > 98 AND id < 100;
+SELECT public.softdelete_undelete('cal.g', 99, with_parents := true);
+SELECT max(gone_by) AS last FROM cal.g WHERE id > 98 AND id < 100 \gset
+SELECT public.softdelete_undelete_deletion(:last);
 SET search_path = cal, public;
 SELECT count(*) FROM g;
+
+-- a rule in the way of the cascade
+CREATE RULE no_delete AS ON DELETE TO children DO INSTEAD NOTHING;
+DELETE FROM p WHERE key = 2;
+SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM children), (SELECT count(*) FROM g);
+DROP RULE no_delete ON children;
+DELETE FROM p WHERE key = 2;
+CREATE RULE no_update AS ON UPDATE TO children DO INSTEAD NOTHING;
+SELECT softdelete_undelete('p', 2, cascade := true);
+DROP RULE no_update ON children;
+SELECT softdelete_undelete('p', 2, cascade := true);
 
 -- the extension dropped and made again under cached plans
 PREPARE q AS SELECT count(*) FROM p;

@@ -34,6 +34,7 @@
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
+#include "rewrite/prs2lock.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
@@ -209,7 +210,10 @@ run_statement(const SdForeignKey *fkey, const SdDeleted *set, SdPurpose purpose,
 	statement.owner_of = fkey->child;
 	statement.fire_at_end = true;
 	statement.crosscheck = true;
-	statement.portable = purpose == SD_CASCADE_LINKS || purpose == SD_CASCADE_FIND;
+	statement.own_path = purpose != SD_CASCADE_LINKS;
+	statement.portable = purpose == SD_CASCADE_LINKS;
+	statement.expect = purpose == SD_CASCADE_DELETE ? SPI_OK_DELETE :
+		purpose == SD_CASCADE_SET ? SPI_OK_UPDATE : SPI_OK_SELECT;
 	statement.ninputs = 1;
 	statement.input_names[0] = SD_ROWS_NAME;
 	statement.inputs[0] = set->rows;
@@ -303,6 +307,23 @@ refuse_unregistered(const SdForeignKey *fkey)
 			 errtableconstraint(rel, fkey->name)));
 }
 
+/*
+ * A rule that puts something else in the place of the action would leave live
+ * rows under a deleted parent.
+ */
+static void
+refuse_rules(const SdForeignKey *fkey, Relation child, CmdType command)
+{
+	for (int i = 0; child->rd_rules && i < child->rd_rules->numLocks; i++)
+		if (child->rd_rules->rules[i]->event == command && child->rd_rules->rules[i]->isInstead)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot delete from table \"%s\": a rule on table \"%s\" stands in the way of foreign key constraint \"%s\"",
+							get_rel_name(fkey->parent), RelationGetRelationName(child), fkey->name),
+					 errhint("Drop the rule, or use a trigger."),
+					 errtableconstraint(child, fkey->name)));
+}
+
 /* ---------- the work list ---------- */
 
 static void
@@ -327,6 +348,7 @@ act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 			if (sd_registered(fkey->child, NULL))
 			{
 				/* the statement counts its rows and adds its sets itself */
+				refuse_rules(fkey, child, CMD_DELETE);
 				(void) run_statement(fkey, set, SD_CASCADE_DELETE, NULL);
 			}
 			else if (run_statement(fkey, set, SD_CASCADE_FIND, &rows) > 0)
@@ -336,6 +358,7 @@ act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 		case FKCONSTR_ACTION_SETDEFAULT:
 			if (run_statement(fkey, set, SD_CASCADE_LINKS, &rows) > 0)
 			{
+				refuse_rules(fkey, child, CMD_UPDATE);
 				sd_links_write(fkey, rows);
 				(void) run_statement(fkey, set, SD_CASCADE_SET, NULL);
 			}

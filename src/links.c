@@ -113,7 +113,10 @@ sd_links_query(const SdForeignKey *fkey)
 	char		column[SD_COLUMN_SIZE];
 	const char *sep = "";
 	ListCell   *lc;
+	int			nestlevel;
 
+	/* names in a default are written for the search_path of the query */
+	nestlevel = sd_portable_begin();
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ARRAY[");
 	for (int i = 0; i < fkey->nkeys; i++)
@@ -139,6 +142,7 @@ sd_links_query(const SdForeignKey *fkey)
 					 sd_only(fkey->child), sd_quoted_relation(fkey->child));
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
 	appendStringInfoString(&sql, " FOR NO KEY UPDATE OF c");
+	sd_portable_end(nestlevel);
 	return sql.data;
 }
 

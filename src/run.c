@@ -98,26 +98,56 @@ take_result(MemoryContext context)
 	return rows;
 }
 
+static void
+set_locally(const char *name, const char *value)
+{
+	(void) set_config_option(name, value, PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+}
+
 /*
- * Makes values convert to text that does not depend on the session, as
- * set_transmission_modes() of postgres_fdw does.  Ends with AtEOXact_GUC().
+ * Makes names resolve in pg_catalog alone, and values convert to text that does
+ * not depend on the session, as set_transmission_modes() of postgres_fdw does.
+ * Ends with sd_portable_end().
  */
-static int
-use_portable_text(void)
+int
+sd_portable_begin(void)
 {
 	int			nestlevel = NewGUCNestLevel();
 
-	(void) set_config_option("datestyle", "ISO", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("intervalstyle", "postgres", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("extra_float_digits", "3", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("bytea_output", "hex", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
-	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
-							 GUC_ACTION_SAVE, true, 0, false);
+	set_locally("search_path", "pg_catalog, pg_temp");
+	set_locally("datestyle", "ISO");
+	set_locally("intervalstyle", "postgres");
+	set_locally("extra_float_digits", "3");
+	set_locally("bytea_output", "hex");
 	return nestlevel;
+}
+
+void
+sd_portable_end(int nestlevel)
+{
+	AtEOXact_GUC(true, nestlevel);
+}
+
+/* The same for the search_path alone. */
+static int
+pin_search_path(void)
+{
+	int			nestlevel = NewGUCNestLevel();
+
+	set_locally("search_path", "pg_catalog, pg_temp");
+	return nestlevel;
+}
+
+static void
+refuse_rewritten(const SdStatement *statement)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("a statement of softdelete on table \"%s\" gave unexpected result",
+					get_rel_name(statement->owner_of)),
+			 errdetail_internal("%s", statement->sql),
+			 errhint("This is most likely due to a rule having rewritten the query; drop the rule.")));
 }
 
 static int64
@@ -150,9 +180,13 @@ execute(const SdStatement *statement, SPIPlanPtr plan, MemoryContext caller)
 		SPIExecuteOptions options = {0};
 		List	   *sources = SPI_plan_get_plan_sources(plan);
 		CachedPlanSource *source = linitial(sources);
-		MemoryContext old = MemoryContextSwitchTo(caller);
-		SdRowset   *rows = sd_rowset_create(source->resultDesc);
+		MemoryContext old;
+		SdRowset   *rows;
 
+		if (source->resultDesc == NULL)
+			refuse_rewritten(statement);
+		old = MemoryContextSwitchTo(caller);
+		rows = sd_rowset_create(source->resultDesc);
 		MemoryContextSwitchTo(old);
 		if (statement->nargs > 0)
 		{
@@ -170,15 +204,14 @@ execute(const SdStatement *statement, SPIPlanPtr plan, MemoryContext caller)
 		}
 		options.dest = sd_rowset_receiver(rows);
 		rc = SPI_execute_plan_extended(plan, &options);
-		if (rc >= 0)
-			*statement->result = rows;
-		if (rc >= 0)
-			return sd_rowset_count(rows);
+		*statement->result = rows;
 	}
+	if (statement->expect != 0 && rc >= 0 && rc != statement->expect)
+		refuse_rewritten(statement);
 	if (rc < 0)
 		elog(ERROR, "SPI_execute returned %s for %s",
 			 SPI_result_code_string(rc), statement->sql);
-	return (int64) SPI_processed;
+	return statement->result ? sd_rowset_count(*statement->result) : (int64) SPI_processed;
 }
 
 /*
@@ -193,8 +226,12 @@ sd_run(const SdStatement *statement)
 	Oid			save_user;
 	int			save_context;
 	int64		processed = 0;
-	int			nestlevel = statement->portable ? use_portable_text() : 0;
+	int			nestlevel = 0;
 
+	if (statement->portable)
+		nestlevel = sd_portable_begin();
+	else if (!statement->own_path)
+		nestlevel = pin_search_path();
 	GetUserIdAndSecContext(&save_user, &save_context);
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -216,7 +253,7 @@ sd_run(const SdStatement *statement)
 	PG_END_TRY();
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
-	if (statement->portable)
+	if (nestlevel > 0)
 		AtEOXact_GUC(true, nestlevel);
 	return processed;
 }

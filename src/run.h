@@ -39,8 +39,12 @@ typedef struct SdStatement
 								 * changing one that the transaction's
 								 * snapshot does not see */
 	bool		latest;			/* the same without the failure */
+	bool		own_path;		/* keep the session's search_path, for the
+								 * triggers of users; else it is pg_catalog */
 	bool		portable;		/* values as text that any session reads the
 								 * same */
+	int			expect;			/* what SPI shall return; else a rule has
+								 * rewritten the statement */
 	int			ninputs;
 	const char *input_names[SD_RUN_MAX_INPUTS];
 	SdRowset   *inputs[SD_RUN_MAX_INPUTS];
@@ -56,6 +60,8 @@ typedef struct SdStatement
 extern int64 sd_run(const SdStatement *statement);
 extern int64 sd_run_int64(const SdStatement *statement);
 extern void sd_run_utility(const char *sql);
+extern int	sd_portable_begin(void);
+extern void sd_portable_end(int nestlevel);
 extern const SdStatement *sd_run_current(const char *source);
 
 extern char *sd_quoted_relation(Oid relid);

@@ -182,6 +182,7 @@ run_on(const Undelete *undelete, const Touched *table, SdRunKind kind, const cha
 	statement.input_names[1] = name2;
 	statement.inputs[1] = rows2;
 	statement.result = &result;
+	statement.expect = kind == SD_RUN_FLAG ? SPI_OK_UPDATE_RETURNING : SPI_OK_SELECT;
 	sd_run(&statement);
 	MemoryContextSwitchTo(old);
 	return result;
@@ -682,6 +683,7 @@ put_back_links(const SdForeignKey *fkey, SdRowset *parents)
 	{
 		statement.sql = put_back_statement(fkey, key);
 		statement.kind = SD_RUN_LINKS;
+		statement.expect = SPI_OK_UPDATE_RETURNING;
 		statement.owner_of = fkey->child;
 		statement.portable = true;
 		statement.ninputs = 1;
