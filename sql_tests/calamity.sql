@@ -1,6 +1,7 @@
 -- what goes wrong leaves nothing half done, and the next statement works
 CREATE SCHEMA cal;
 SET search_path = cal, public;
+SELECT setval('softdelete.deletion_id_seq', 300000);
 
 CREATE TABLE p (id int PRIMARY KEY);
 CREATE TABLE c (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE CASCADE);
