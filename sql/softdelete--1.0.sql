@@ -185,6 +185,12 @@ AS 'MODULE_PATHNAME', 'softdelete_deletion_id';
 COMMENT ON FUNCTION softdelete.deletion_id() IS
 'the id of this transaction''s deletion, drawn on the first call; converted DELETEs use it';
 
+CREATE FUNCTION softdelete.require_live(rel regclass, live boolean, deletion_id bigint) RETURNS boolean
+LANGUAGE C VOLATILE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'softdelete_require_live';
+COMMENT ON FUNCTION softdelete.require_live(regclass, boolean, bigint) IS
+'true for a live row of rel; error 23505 for a deleted one; INSERT ... ON CONFLICT DO UPDATE uses it';
+
 CREATE FUNCTION softdelete.softdelete_guard() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'softdelete_guard';

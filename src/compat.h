@@ -153,6 +153,21 @@ sd_primary_key_index(Relation rel)
 #endif
 }
 
+/* 18: ExecCheckIndexConstraints can leave one tuple out of account */
+static inline bool
+sd_check_index_constraints(ResultRelInfo *rel, TupleTableSlot *slot, EState *estate,
+						   ItemPointer conflict, List *arbiters)
+{
+#if PG_VERSION_NUM >= 180000
+	ItemPointerData none;
+
+	ItemPointerSetInvalid(&none);
+	return ExecCheckIndexConstraints(rel, slot, estate, conflict, &none, arbiters);
+#else
+	return ExecCheckIndexConstraints(rel, slot, estate, conflict, arbiters);
+#endif
+}
+
 /* 18: RESTRICT has an SQLSTATE and a wording of its own */
 #if PG_VERSION_NUM >= 180000
 #define SD_RESTRICT_IS_SPECIAL true

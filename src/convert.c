@@ -18,6 +18,7 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
+#include "conflict.h"
 #include "convert.h"
 #include "fkey.h"
 #include "miscadmin.h"
@@ -251,21 +252,6 @@ convert_merge(Query *query, RangeTblEntry *rte, const SdTable *table)
 	return converted;
 }
 
-static void
-refuse_flag_in_conflict_action(Query *query, RangeTblEntry *rte, const SdTable *table)
-{
-	ListCell   *lc;
-
-	foreach(lc, query->onConflict->onConflictSet)
-	{
-		TargetEntry *entry = lfirst_node(TargetEntry, lc);
-
-		if (!entry->resjunk &&
-			(entry->resno == table->flag || entry->resno == table->deletion_id))
-			sd_refuse_flag_change(rte->relid, entry->resno);
-	}
-}
-
 static bool
 convert_query(SdPlanning *planning, Query *query)
 {
@@ -285,7 +271,7 @@ convert_query(SdPlanning *planning, Query *query)
 		case CMD_MERGE:
 			return convert_merge(query, rte, &table);
 		default:
-			refuse_flag_in_conflict_action(query, rte, &table);
+			sd_conflict_convert(query, rte, &table);
 			return false;
 	}
 }

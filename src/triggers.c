@@ -36,6 +36,7 @@
 #include "commands/trigger.h"
 #include "pgstat.h"
 #include "compat.h"
+#include "conflict.h"
 #include "deletion.h"
 #include "executor/instrument.h"
 #include "miscadmin.h"
@@ -85,7 +86,8 @@ typedef enum Role
 	ROLE_PARENTS,				/* a row of this transaction under a deferrable
 								 * foreign key */
 	ROLE_CAPTURE,
-	ROLE_WATCH					/* an UPDATE by the user that names the flag */
+	ROLE_WATCH,					/* an UPDATE by the user that names the flag */
+	ROLE_CONFLICT				/* an INSERT ... ON CONFLICT DO NOTHING */
 } Role;
 
 /* Columns of a leaf that one SdDeleted takes down. */
@@ -325,6 +327,9 @@ virtual_trigger(PG_FUNCTION_ARGS)
 		case ROLE_WATCH:
 			watch(v, data);
 			break;
+		case ROLE_CONFLICT:
+			sd_conflict_check(v->leaf, data->tg_trigslot, v->estate, &v->table);
+			return PointerGetDatum(data->tg_trigtuple);
 	}
 	return PointerGetDatum(proceed ? data->tg_newtuple : NULL);
 }
@@ -720,6 +725,30 @@ arm_user_update(EState *estate, ModifyTableState *state, Bitmapset *updated)
 	}
 }
 
+/*
+ * ON CONFLICT DO NOTHING must not skip a row for a deleted one.  Rows routed to
+ * partitions are out of reach here.
+ */
+static void
+arm_insert(EState *estate, ModifyTableState *state)
+{
+	ResultRelInfo *root = state->rootResultRelInfo;
+	TriggerDesc *triggers;
+	SdTable		table;
+
+	if (((ModifyTable *) state->ps.plan)->onConflictAction != ONCONFLICT_NOTHING ||
+		root->ri_RelationDesc->rd_rel->relkind != RELKIND_RELATION ||
+		!sd_registered(RelationGetRelid(root->ri_RelationDesc), &table))
+		return;
+	triggers = copy_triggers(root->ri_TrigDesc, 1);
+	triggers->numtriggers++;
+	set_triggers(estate, root, triggers);
+	(void) set_virtual(root, triggers->numtriggers - 1, ROLE_CONFLICT, estate, &table, NULL, NULL);
+	triggers->triggers[triggers->numtriggers - 1].tgtype =
+		TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW;
+	triggers->trig_insert_before_row = true;
+}
+
 /* ---------- statements under way ---------- */
 
 static void
@@ -767,6 +796,8 @@ arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement
 	SdPermissions *permissions;
 	bool		deletes;
 
+	if (state->operation == CMD_INSERT)
+		arm_insert(estate, state);
 	if (state->operation != CMD_UPDATE && state->operation != CMD_MERGE)
 		return;
 	if (own && (own->kind == SD_RUN_FLAG || own->kind == SD_RUN_LINKS))

@@ -1,0 +1,44 @@
+-- INSERT ... ON CONFLICT that meets a deleted row is refused: neither updated nor skipped in silence
+CREATE SCHEMA conf;
+SET search_path = conf, public;
+SELECT setval('softdelete.deletion_id_seq', 400000);
+
+CREATE TABLE t (id int PRIMARY KEY, mail text UNIQUE, v text);
+INSERT INTO t VALUES (1, 'a', 'one'), (2, 'b', 'two'), (3, 'c', 'three');
+SELECT relation FROM softdelete_register('t');
+DELETE FROM t WHERE id = 1;
+INSERT INTO t VALUES (1, 'x', 'again');
+INSERT INTO t VALUES (1, 'x', 'again') ON CONFLICT (id) DO UPDATE SET v = excluded.v;
+INSERT INTO t VALUES (1, 'x', 'again') ON CONFLICT (id) DO UPDATE SET v = excluded.v WHERE t.v = 'nothing';
+INSERT INTO t VALUES (1, 'x', 'again') ON CONFLICT DO NOTHING;
+INSERT INTO t VALUES (4, 'a', 'again') ON CONFLICT DO NOTHING;
+INSERT INTO t VALUES (4, 'a', 'again') ON CONFLICT (mail) DO NOTHING;
+SET softdelete.show_deleted = on;
+INSERT INTO t VALUES (1, 'x', 'again') ON CONFLICT (id) DO UPDATE SET v = excluded.v;
+RESET softdelete.show_deleted;
+-- live rows are met as ever
+\set QUIET off
+INSERT INTO t VALUES (2, 'x', 'new') ON CONFLICT (id) DO UPDATE SET v = excluded.v;
+INSERT INTO t VALUES (2, 'x', 'newer') ON CONFLICT (id) DO UPDATE SET v = excluded.v WHERE t.v = 'other';
+INSERT INTO t VALUES (2, 'x', 'new'), (5, 'y', 'five') ON CONFLICT DO NOTHING;
+INSERT INTO t VALUES (6, 'z', 'six') ON CONFLICT (id) DO UPDATE SET active = false;
+\set QUIET on
+SELECT id, mail, v FROM t ORDER BY id;
+-- with triggers of the user
+CREATE FUNCTION shift() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.id := NEW.id - 100; RETURN NEW; END';
+CREATE TRIGGER shift BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION shift();
+INSERT INTO t VALUES (101, 'q', 'q') ON CONFLICT DO NOTHING;
+INSERT INTO t VALUES (107, 'q', 'q') ON CONFLICT DO NOTHING RETURNING id;
+-- partitions: DO UPDATE
+CREATE TABLE p (k int, v text, PRIMARY KEY (k)) PARTITION BY RANGE (k);
+CREATE TABLE p1 (v text, k int NOT NULL);
+ALTER TABLE p ATTACH PARTITION p1 DEFAULT;
+INSERT INTO p VALUES (1, 'one'), (2, 'two');
+SELECT relation FROM softdelete_register('p');
+DELETE FROM p WHERE k = 1;
+INSERT INTO p VALUES (1, 'x') ON CONFLICT (k) DO UPDATE SET v = excluded.v;
+INSERT INTO p VALUES (2, 'x') ON CONFLICT (k) DO UPDATE SET v = excluded.v;
+SELECT k, v FROM p;
+
+SET client_min_messages = warning;
+DROP SCHEMA conf CASCADE;
