@@ -8,7 +8,7 @@ RATIOS:  lines "label numerator denominator limit unit"; limit is "<= 1.10",
 MARKDOWN: a file to write the table to; the text before it is read from
          standard input.
 
-A ratio is formed within each round, between neighbours in time; median,
+A ratio is formed within each round, between measurements that are near in time; median,
 smallest and largest are over the rounds.
 """
 import statistics
@@ -32,6 +32,10 @@ def verdict(limit, median):
     return "ok" if met else "missed"
 
 
+def short(value):
+    return f"{value:.0f}" if value >= 1000 else f"{value:.4g}"
+
+
 def rows(samples, path):
     with open(path) as file:
         for line in file:
@@ -42,10 +46,9 @@ def rows(samples, path):
             ratios = [samples[above][r] / samples[below][r] for r in rounds]
             median = statistics.median(ratios)
             values = [statistics.median(samples[m][r] for r in rounds) for m in (above, below)]
-            yield [label, limit.replace("-", "") or "", f"{median:.3f}", f"{min(ratios):.3f}",
+            yield [label, "" if limit == "-" else limit, f"{median:.3f}", f"{min(ratios):.3f}",
                    f"{max(ratios):.3f}", str(len(rounds)), verdict(limit, median),
-                   f"{values[0]:,.{2 if values[0] < 1000 else 0}f} : "
-                   f"{values[1]:,.{2 if values[1] < 1000 else 0}f} {unit}"]
+                   f"{short(values[0])} : {short(values[1])} {unit}"]
 
 
 HEAD = ["ratio", "target", "median", "min", "max", "rounds", "", "medians of the two"]

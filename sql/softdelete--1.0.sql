@@ -65,6 +65,7 @@ CREATE TABLE softdelete.link (
     deletion_id bigint NOT NULL,
     child regclass NOT NULL,
     constraint_name name NOT NULL,
+    set_columns name[] NOT NULL,
     parent regclass NOT NULL,
     parent_key text[] NOT NULL,
     row_key text[] NOT NULL,
@@ -77,6 +78,7 @@ COMMENT ON COLUMN softdelete.link.id IS 'number of the entry';
 COMMENT ON COLUMN softdelete.link.deletion_id IS 'the deletion that overwrote the reference';
 COMMENT ON COLUMN softdelete.link.child IS 'the referencing table';
 COMMENT ON COLUMN softdelete.link.constraint_name IS 'the foreign key';
+COMMENT ON COLUMN softdelete.link.set_columns IS 'the columns that were overwritten';
 COMMENT ON COLUMN softdelete.link.parent IS 'the referenced table';
 COMMENT ON COLUMN softdelete.link.parent_key IS 'key of the deleted parent, in the order of the foreign key';
 COMMENT ON COLUMN softdelete.link.row_key IS 'primary key of the row or, without one, its other columns';

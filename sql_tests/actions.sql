@@ -64,6 +64,38 @@ RESET datestyle;
 SELECT * FROM post ORDER BY id;
 SELECT * FROM keyless ORDER BY v;
 
+-- values whose type has a length, or depends on a setting; renames; rows that are equal; partitions
+CREATE TABLE len_p (k char(3) PRIMARY KEY, b bit(4) UNIQUE, z timestamptz UNIQUE);
+CREATE TABLE len_c (id char(5) PRIMARY KEY, k char(3) REFERENCES len_p ON DELETE SET NULL, b bit(4) REFERENCES len_p (b) ON DELETE SET NULL, z timestamptz CONSTRAINT old_name REFERENCES len_p (z) ON DELETE SET NULL);
+INSERT INTO len_p VALUES ('abc', '1010', '2020-01-01 00:00+00'), ('a', '1111', '2021-01-01 00:00+00');
+INSERT INTO len_c VALUES ('abc', 'abc', '1010', '2020-01-01 00:00+00'), ('a', NULL, NULL, NULL);
+SELECT relation FROM softdelete_register('len_p');
+SET timezone = 'America/New_York';
+DELETE FROM len_p WHERE k = 'abc';
+SET timezone = 'UTC';
+ALTER TABLE len_c RENAME CONSTRAINT old_name TO new_name;
+ALTER TABLE len_c RENAME COLUMN b TO bits;
+SELECT softdelete_undelete('len_p', 'abc', cascade := true);
+SELECT * FROM len_c ORDER BY id;
+RESET timezone;
+CREATE TABLE dup_p (id int PRIMARY KEY);
+CREATE TABLE dup_c (x text, ref int REFERENCES dup_p ON DELETE SET NULL);
+INSERT INTO dup_p VALUES (1), (2);
+INSERT INTO dup_c VALUES ('a', 1), ('a', 2), ('a', NULL), ('b', 1);
+SELECT relation FROM softdelete_register('dup_p');
+DELETE FROM dup_p;
+SELECT softdelete_undelete('dup_p', ARRAY[1, 2], cascade := true);
+SELECT * FROM dup_c ORDER BY x, ref;
+CREATE TABLE part_c (id int, ref int REFERENCES dup_p ON DELETE SET NULL) PARTITION BY LIST (ref);
+CREATE TABLE part_c1 PARTITION OF part_c FOR VALUES IN (1, 2);
+CREATE TABLE part_c2 PARTITION OF part_c DEFAULT;
+INSERT INTO part_c VALUES (1, 1), (2, 2);
+SELECT relation FROM softdelete_register('part_c');
+DELETE FROM dup_p;
+SELECT tableoid::regclass, id, ref FROM part_c ORDER BY id;
+SELECT softdelete_undelete('dup_p', ARRAY[1, 2], cascade := true);
+SELECT tableoid::regclass, id, ref FROM part_c ORDER BY id;
+
 -- RESTRICT and NO ACTION: live rows refuse, deleted ones do not
 CREATE TABLE p (id int PRIMARY KEY, name text);
 CREATE TABLE restricting (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE RESTRICT);

@@ -40,6 +40,9 @@ RESET softdelete.show_deleted;
 INSERT INTO p VALUES (2) ON CONFLICT (id) DO UPDATE SET active = false;
 TRUNCATE p CASCADE;
 TRUNCATE g;
+CREATE TABLE above (id int PRIMARY KEY);
+ALTER TABLE g ADD above int REFERENCES above;
+TRUNCATE above CASCADE;
 
 -- renames are followed, in plans that are kept too
 DELETE FROM p WHERE id = 2;
@@ -94,21 +97,23 @@ SELECT softdelete_undelete('p', 2, cascade := true);
 -- the extension dropped and made again under cached plans
 PREPARE q AS SELECT count(*) FROM p;
 EXECUTE q;
-PREPARE d AS DELETE FROM g WHERE id = 2;
+PREPARE d AS DELETE FROM g WHERE id = 3;
 SET client_min_messages = warning;
 DROP EXTENSION softdelete CASCADE;
 EXECUTE q;
 BEGIN;
 EXECUTE d;
-SELECT count(*) FROM g WHERE id = 2;
+SELECT count(*) FROM g WHERE id = 3;
 ROLLBACK;
 CREATE EXTENSION softdelete SCHEMA public;
 -- columns that it left are taken up again
 SELECT relation, flag_column FROM softdelete_register('p') ORDER BY 1;
 EXECUTE q;
 EXECUTE d;
+-- ids given before are not given again
+SELECT max(id) > 300000 AS advanced FROM softdelete.deletion;
 SET softdelete.show_deleted = 'only';
-SELECT id FROM g WHERE id = 2;
+SELECT id FROM g WHERE id = 3;
 RESET softdelete.show_deleted;
 
 DROP SCHEMA cal, trap CASCADE;

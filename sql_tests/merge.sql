@@ -49,6 +49,23 @@ MERGE INTO t USING s ON t.id = s.id WHEN MATCHED AND what = 'd' THEN DELETE WHEN
 SELECT softdelete_undelete('t', ARRAY[1, 2, 3, 5], cascade := true);
 SELECT array_agg(id ORDER BY id) FROM c;
 
+-- CHECK and generated columns of the rows that it updates or inserts hold
+CREATE TABLE m (id int PRIMARY KEY, v int CHECK (v > 0), g int GENERATED ALWAYS AS (v * 2) STORED);
+INSERT INTO m SELECT i, i FROM generate_series(1, 4) i;
+SELECT relation FROM softdelete_register('m');
+MERGE INTO m USING generate_series(1, 3) s(i) ON id = i WHEN MATCHED AND i = 1 THEN DELETE WHEN MATCHED THEN UPDATE SET v = -10;
+MERGE INTO m USING (VALUES (1), (9)) s(i) ON id = i WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (id, v) VALUES (9, -9);
+MERGE INTO m USING (VALUES (1), (2), (9)) s(i) ON id = i WHEN MATCHED AND i = 1 THEN DELETE WHEN MATCHED THEN UPDATE SET v = 20 WHEN NOT MATCHED THEN INSERT (id, v) VALUES (9, 9);
+SELECT id, v, g FROM m ORDER BY id;
+-- rows move between partitions, beside others that are deleted
+CREATE TABLE mp (k int, id int, PRIMARY KEY (k, id)) PARTITION BY LIST (k);
+CREATE TABLE mp1 PARTITION OF mp FOR VALUES IN (1);
+CREATE TABLE mp2 PARTITION OF mp FOR VALUES IN (2);
+INSERT INTO mp VALUES (1, 1), (1, 2), (2, 3);
+SELECT relation FROM softdelete_register('mp');
+MERGE INTO mp USING (VALUES (1), (2)) s(i) ON id = i WHEN MATCHED AND i = 1 THEN UPDATE SET k = 2 WHEN MATCHED THEN DELETE;
+SELECT tableoid::regclass, id FROM mp ORDER BY id;
+
 -- rights
 CREATE ROLE regress_merge;
 GRANT USAGE ON SCHEMA merge TO regress_merge;

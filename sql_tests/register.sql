@@ -31,6 +31,22 @@ SELECT * FROM softdelete_register('guests');
 CREATE TABLE others (id int PRIMARY KEY, deletion_id text);
 SELECT * FROM softdelete_register('others');
 
+-- columns that nobody named are not taken, whatever they are called
+CREATE TABLE own (id int PRIMARY KEY, active boolean NOT NULL DEFAULT true, deletion_id bigint);
+INSERT INTO own VALUES (1, false, 77);
+SELECT * FROM softdelete_register('own');
+SELECT * FROM own;
+CREATE TABLE both_names (active int, softdelete_active int);
+SELECT * FROM softdelete_register('both_names');
+CREATE TABLE heirs (id int PRIMARY KEY);
+CREATE TABLE heir (active boolean NOT NULL) INHERITS (heirs);
+INSERT INTO heir VALUES (2, false);
+SELECT * FROM softdelete_register('heirs');
+SELECT id, active, softdelete_active FROM heir;
+CREATE TYPE reg_type AS (id int);
+CREATE TABLE typed OF reg_type;
+SELECT * FROM softdelete_register('typed');
+
 -- without cascade an unregistered child is a warning
 CREATE TABLE a (id int PRIMARY KEY);
 CREATE TABLE b (id int PRIMARY KEY, a_id int CONSTRAINT b_to_a REFERENCES a ON DELETE CASCADE);
@@ -70,6 +86,17 @@ SELECT * FROM softdelete_register('animal');
 INSERT INTO dog (id, bark) VALUES (1, 'woof');
 DELETE FROM animal;
 SELECT * FROM dog;
+
+CREATE TABLE cat () INHERITS (animal);
+INSERT INTO cat (id) VALUES (2);
+DELETE FROM cat;
+CREATE TABLE cow (id int NOT NULL, active boolean NOT NULL DEFAULT true, deletion_id bigint);
+ALTER TABLE cow INHERIT animal;
+INSERT INTO cow (id) VALUES (3);
+DELETE FROM animal;
+SET softdelete.show_deleted = 'only';
+SELECT tableoid::regclass, id FROM animal ORDER BY id;
+RESET softdelete.show_deleted;
 
 -- what cannot be registered
 CREATE VIEW v AS SELECT * FROM a;

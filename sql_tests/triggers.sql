@@ -55,6 +55,47 @@ CREATE TRIGGER fail AFTER DELETE ON q FOR EACH ROW EXECUTE FUNCTION fail();
 DELETE FROM q WHERE id = 4;
 SELECT id FROM q ORDER BY 1;
 
+-- row triggers with a transition table
+CREATE TABLE tt (id int PRIMARY KEY);
+INSERT INTO tt VALUES (1), (2);
+SELECT relation FROM softdelete_register('tt');
+CREATE TRIGGER one AFTER DELETE ON tt REFERENCING OLD TABLE AS gone FOR EACH ROW EXECUTE FUNCTION rows_seen();
+CREATE TRIGGER two AFTER DELETE ON tt REFERENCING OLD TABLE AS gone FOR EACH ROW WHEN (OLD.id > 1) EXECUTE FUNCTION rows_seen();
+DELETE FROM tt;
+
+-- statements of triggers below a cascade are not taken for PostgreSQL's own
+CREATE TABLE a (id int PRIMARY KEY);
+CREATE TABLE b (id int PRIMARY KEY, a int REFERENCES a ON DELETE CASCADE);
+CREATE TABLE g (id int PRIMARY KEY, b int, n int DEFAULT 0);
+INSERT INTO a VALUES (1);
+INSERT INTO b VALUES (1, 1);
+INSERT INTO g VALUES (1, 1), (2, 1), (3, 2);
+SELECT relation FROM softdelete_register('a');
+SELECT relation FROM softdelete_register('g');
+DELETE FROM g WHERE id = 1;
+CREATE FUNCTION below() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN UPDATE g SET n = n + 1 WHERE OLD.id = b; DELETE FROM g WHERE OLD.id = b; RETURN OLD; END $$;
+CREATE TRIGGER below BEFORE DELETE ON b FOR EACH ROW EXECUTE FUNCTION below();
+DELETE FROM a;
+SET softdelete.show_deleted = on;
+SELECT id, n, active FROM g ORDER BY id;
+RESET softdelete.show_deleted;
+
+-- a BEFORE UPDATE trigger may move a row to another partition, but not hide it
+CREATE TABLE moving (k int, id int, PRIMARY KEY (k, id)) PARTITION BY LIST (k);
+CREATE TABLE moving1 PARTITION OF moving FOR VALUES IN (1);
+CREATE TABLE moving2 PARTITION OF moving FOR VALUES IN (2);
+INSERT INTO moving VALUES (1, 1);
+SELECT relation FROM softdelete_register('moving');
+CREATE FUNCTION move() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.k := 2; RETURN NEW; END';
+CREATE TRIGGER move BEFORE UPDATE ON moving FOR EACH ROW EXECUTE FUNCTION move();
+UPDATE moving SET id = 7;
+SELECT tableoid::regclass, id FROM moving;
+CREATE FUNCTION hide() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.active := false; RETURN NEW; END';
+CREATE TRIGGER hide BEFORE UPDATE ON moving FOR EACH ROW EXECUTE FUNCTION hide();
+UPDATE moving SET id = 8;
+SELECT tableoid::regclass, id FROM moving;
+
 -- partitions: triggers of the root and of a leaf
 CREATE TABLE part (k int, id int, PRIMARY KEY (k, id)) PARTITION BY LIST (k);
 CREATE TABLE part1 PARTITION OF part FOR VALUES IN (1);

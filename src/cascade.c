@@ -35,6 +35,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "rewrite/prs2lock.h"
+#include "rewrite/rewriteDefine.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
@@ -189,8 +190,14 @@ statement_text(const SdForeignKey *fkey, SdPurpose purpose, void *arg)
 			return sd_links_query(fkey);
 	}
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
+
+	/*
+	 * A row that is being deleted without a cascade of its own is locked only
+	 * as for an UPDATE: FOR SHARE waits for that.
+	 */
 	if (purpose == SD_CASCADE_FIND)
-		appendStringInfoString(&sql, " LIMIT 1 FOR KEY SHARE OF c");
+		appendStringInfo(&sql, " LIMIT 1 FOR %s OF c",
+						 sd_registered(fkey->child, NULL) ? "SHARE" : "KEY SHARE");
 	return sql.data;
 }
 
@@ -315,12 +322,13 @@ static void
 refuse_rules(const SdForeignKey *fkey, Relation child, CmdType command)
 {
 	for (int i = 0; child->rd_rules && i < child->rd_rules->numLocks; i++)
-		if (child->rd_rules->rules[i]->event == command && child->rd_rules->rules[i]->isInstead)
+		if (child->rd_rules->rules[i]->event == command && child->rd_rules->rules[i]->isInstead &&
+			child->rd_rules->rules[i]->enabled != RULE_DISABLED)
 			ereport(ERROR,
 					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 					 errmsg("cannot delete from table \"%s\": a rule on table \"%s\" stands in the way of foreign key constraint \"%s\"",
 							get_rel_name(fkey->parent), RelationGetRelationName(child), fkey->name),
-					 errhint("Drop the rule, or use a trigger."),
+					 errhint("Drop or disable the rule; use a trigger in its place."),
 					 errtableconstraint(child, fkey->name)));
 }
 
@@ -384,9 +392,10 @@ act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 }
 
 /*
- * Does the order of rows decide whether an action refuses?  It does when one
+ * Does the order of rows decide whether an action refuses?  It can when one
  * table refers to this one by a foreign key that refuses and by another that
- * removes: then PostgreSQL's result depends on which row comes first.
+ * removes: then PostgreSQL's result depends on which row comes first.  It
+ * cannot when no row refers by the first at all.
  */
 static bool
 row_order_matters(const SdDeleted *set)
@@ -407,7 +416,15 @@ row_order_matters(const SdDeleted *set)
 
 			if (removes->child == refuses->child &&
 				removes->on_delete == FKCONSTR_ACTION_CASCADE)
-				return true;
+			{
+				SdRowset   *rows = NULL;
+				bool		any = run_statement(refuses, set, SD_CASCADE_FIND, &rows) > 0;
+
+				sd_rowset_free(rows);
+				if (any)
+					return true;
+				break;
+			}
 		}
 	}
 	return false;

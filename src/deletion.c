@@ -21,6 +21,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "registry.h"
+#include "run.h"
 #include "settings.h"
 #include "tcop/tcopprot.h"
 #include "utils/array.h"
@@ -100,6 +101,23 @@ sd_deletion_id(void)
 	if (deletion_id == 0)
 		deletion_id = nextval_internal(sd_own_relation("deletion_id_seq"), false);
 	return deletion_id;
+}
+
+/* Makes sure that no id up to this one is drawn again. */
+void
+sd_deletion_id_past(int64 last)
+{
+	Oid			sequence = sd_own_relation("deletion_id_seq");
+
+	while (nextval_internal(sequence, false) <= last)
+	{
+		SdStatement statement = {0};
+
+		statement.sql = psprintf("SELECT pg_catalog.setval(%u::pg_catalog.regclass, " INT64_FORMAT ")",
+								 sequence, last);
+		statement.owner_of = sequence;
+		(void) sd_run_int64(&statement);
+	}
 }
 
 /*

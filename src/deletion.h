@@ -14,6 +14,7 @@ typedef struct SdRowCount
 } SdRowCount;
 
 extern int64 sd_deletion_id(void);
+extern void sd_deletion_id_past(int64 last);
 extern List *sd_count_rows(List *counts, Oid relid, int64 rows);
 extern void sd_deletion_log(List *counts, int named);
 extern void sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows);

@@ -4,8 +4,9 @@
  * What ON DELETE SET NULL or SET DEFAULT is about to overwrite is written to
  * softdelete.link, so that undelete can put it back: which foreign key, the
  * parent's key, the key of the row, the values before and after.  Values are
- * kept as text in the order of the constraint's columns, which a dump carries
- * and a rename does not disturb.
+ * kept as text in the order of the constraint's columns, which a dump carries.
+ * The foreign key is known again by its name or by the names of its columns, so
+ * that either may be renamed.
  */
 #include "postgres.h"
 
@@ -25,6 +26,7 @@
 #include "registry.h"
 #include "rewrite/rewriteHandler.h"
 #include "run.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -137,13 +139,30 @@ sd_links_query(const SdForeignKey *fkey)
 	for (int i = 0; i < fkey->nset; i++)
 		appendStringInfo(&sql, "%s(%s)::%s::pg_catalog.text", i ? ", " : "",
 						 new_value(fkey, fkey->set_att[i]),
-						 format_type_be_qualified(get_atttype(fkey->child, fkey->set_att[i])));
+						 sd_type_name(get_atttype(fkey->child, fkey->set_att[i])));
 	appendStringInfo(&sql, "]::pg_catalog.text[] FROM %s%s c, " SD_ROWS_NAME " p WHERE ",
 					 sd_only(fkey->child), sd_quoted_relation(fkey->child));
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
 	appendStringInfoString(&sql, " FOR NO KEY UPDATE OF c");
 	sd_portable_end(nestlevel);
 	return sql.data;
+}
+
+/* Names of the columns that the action sets, as name[]. */
+static Datum
+column_names(const SdForeignKey *fkey)
+{
+	Datum	   *names = palloc(fkey->nset * sizeof(Datum));
+
+	for (int i = 0; i < fkey->nset; i++)
+	{
+		Name		name = palloc0(NAMEDATALEN);
+
+		namestrcpy(name, get_attname(fkey->child, fkey->set_att[i], false));
+		names[i] = NameGetDatum(name);
+	}
+	return PointerGetDatum(construct_array(names, fkey->nset, NAMEOID, NAMEDATALEN,
+										   false, TYPALIGN_CHAR));
 }
 
 /* Writes what sd_links_query() returned to the journal. */
@@ -154,6 +173,7 @@ sd_links_write(const SdForeignKey *fkey, SdRowset *links)
 	Oid			sequence;
 	TupleTableSlot *slot;
 	Name		name;
+	Datum		columns;
 
 	if (sd_rowset_count(links) == 0)
 		return;
@@ -162,20 +182,22 @@ sd_links_write(const SdForeignKey *fkey, SdRowset *links)
 	slot = MakeSingleTupleTableSlot(links->desc, &TTSOpsMinimalTuple);
 	name = palloc0(NAMEDATALEN);
 	namestrcpy(name, fkey->name);
+	columns = column_names(fkey);
 	tuplestore_rescan(links->store);
 	while (tuplestore_gettupleslot(links->store, true, false, slot))
 	{
-		Datum		values[9];
-		bool		nulls[9] = {0};
+		Datum		values[10];
+		bool		nulls[10] = {0};
 		HeapTuple	tuple;
 
 		values[0] = Int64GetDatum(nextval_internal(sequence, false));
 		values[1] = Int64GetDatum(sd_deletion_id());
 		values[2] = ObjectIdGetDatum(fkey->child);
 		values[3] = NameGetDatum(name);
-		values[4] = ObjectIdGetDatum(fkey->parent);
+		values[4] = columns;
+		values[5] = ObjectIdGetDatum(fkey->parent);
 		for (int i = 0; i < 4; i++)
-			values[5 + i] = slot_getattr(slot, i + 1, &nulls[5 + i]);
+			values[6 + i] = slot_getattr(slot, i + 1, &nulls[6 + i]);
 		tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 		CatalogTupleInsert(rel, tuple);
 		heap_freetuple(tuple);

@@ -30,6 +30,7 @@
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "preload.h"
+#include "register.h"
 #include "registry.h"
 #include "run.h"
 #include "utils/acl.h"
@@ -54,6 +55,12 @@ require_table(Relation rel)
 {
 	char		kind = rel->rd_rel->relkind;
 
+	if (OidIsValid(rel->rd_rel->reloftype))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot register typed table \"%s\"", RelationGetRelationName(rel)),
+				 errhint("Run ALTER TABLE %s NOT OF first: softdelete adds two columns.",
+						 sd_quoted_relation(RelationGetRelid(rel)))));
 	if (kind == RELKIND_RELATION || kind == RELKIND_PARTITIONED_TABLE)
 		return;
 	if (kind == RELKIND_FOREIGN_TABLE)
@@ -192,6 +199,46 @@ column_with_comment(Relation rel, const char *comment, Oid type)
 	return NULL;
 }
 
+/* Is there a column of this name, in the table or an inheritance child? */
+static bool
+name_is_taken(Oid relid, const char *name)
+{
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
+		if (get_attnum(lfirst_oid(lc), name) != InvalidAttrNumber)
+			return true;
+	return false;
+}
+
+static void
+refuse_taken(Oid relid, const char *name)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DUPLICATE_COLUMN),
+			 errmsg("column \"%s\" of relation \"%s\" already exists", name, get_rel_name(relid)),
+			 errhint("Rename the column; softdelete adds one of this name.")));
+}
+
+/*
+ * The ids that deletions of an earlier installation have given to rows must
+ * not be given again.
+ */
+static void
+advance_ids(Oid relid, const char *deletion_id)
+{
+	SdStatement statement = {0};
+	int64		last;
+
+	statement.sql = psprintf("SELECT pg_catalog.max(%s) FROM %s",
+							 quote_identifier(deletion_id), sd_quoted_relation(relid));
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = relid;
+	last = sd_run_int64(&statement);
+	if (last > 0)
+		sd_deletion_id_past(last);
+}
+
 /*
  * Adds the two columns, or finds those that an earlier registration has left.
  * Adding them rewrites nothing: the default is a constant.
@@ -205,15 +252,16 @@ add_columns(Oid relid, char **flag, char **deletion_id)
 	*deletion_id = column_with_comment(rel, DELETION_ID_COMMENT, INT8OID);
 	table_close(rel, NoLock);
 	if (*flag && *deletion_id)
+	{
+		advance_ids(relid, *deletion_id);
 		return;
-	if (get_attnum(relid, DELETION_ID_NAME) != InvalidAttrNumber)
-		ereport(ERROR,
-				(errcode(ERRCODE_DUPLICATE_COLUMN),
-				 errmsg("column \"%s\" of relation \"%s\" already exists",
-						DELETION_ID_NAME, get_rel_name(relid)),
-				 errhint("Rename the column; softdelete keeps the deletion's id under this name.")));
-	*flag = get_attnum(relid, FLAG_NAME) == InvalidAttrNumber ? FLAG_NAME : OTHER_FLAG_NAME;
+	}
+	*flag = name_is_taken(relid, FLAG_NAME) ? OTHER_FLAG_NAME : FLAG_NAME;
 	*deletion_id = DELETION_ID_NAME;
+	if (name_is_taken(relid, *flag))
+		refuse_taken(relid, *flag);
+	if (name_is_taken(relid, *deletion_id))
+		refuse_taken(relid, *deletion_id);
 	sd_run_utility(psprintf("ALTER TABLE %s ADD COLUMN %s boolean NOT NULL DEFAULT true, ADD COLUMN %s bigint",
 							sd_quoted_relation(relid), *flag, *deletion_id));
 	sd_run_utility(psprintf("COMMENT ON COLUMN %s.%s IS %s", sd_quoted_relation(relid),
@@ -310,6 +358,29 @@ register_one(Oid relid)
 	CommandCounterIncrement();
 	sd_event_log("register", 0, relid, 0);
 	return true;
+}
+
+/*
+ * After CREATE TABLE or ALTER TABLE: a table that now inherits from a registered
+ * one is registered with it, under the same columns.
+ */
+void
+sd_register_inherited(Oid relid)
+{
+	ListCell   *lc;
+
+	if (get_rel_relispartition(relid) || sd_registered(relid, NULL))
+		return;
+	foreach(lc, inheritance_parents(relid))
+		if (sd_registered(lfirst_oid(lc), NULL))
+		{
+			add_guard(relid, sd_flag_name(lfirst_oid(lc)), sd_deletion_id_name(lfirst_oid(lc)));
+			CommandCounterIncrement();
+			ereport(NOTICE,
+					(errmsg("table \"%s\" is registered with table \"%s\", from which it inherits",
+							get_rel_name(relid), get_rel_name(lfirst_oid(lc)))));
+			return;
+		}
 }
 
 /* The tables that a DELETE from this one reaches over ON DELETE CASCADE. */

@@ -120,6 +120,8 @@ sd_portable_begin(void)
 	set_locally("intervalstyle", "postgres");
 	set_locally("extra_float_digits", "3");
 	set_locally("bytea_output", "hex");
+	set_locally("timezone", "UTC");
+	set_locally("lc_monetary", "C");
 	return nestlevel;
 }
 
@@ -321,4 +323,14 @@ const char *
 sd_only(Oid relid)
 {
 	return get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? "" : "ONLY ";
+}
+
+/*
+ * The name of a type for a cast that changes nothing: qualified, and without a
+ * length where the bare name would mean one (character, bit); palloc'd.
+ */
+char *
+sd_type_name(Oid type)
+{
+	return format_type_extended(type, -1, FORMAT_TYPE_TYPEMOD_GIVEN | FORMAT_TYPE_FORCE_QUALIFY);
 }

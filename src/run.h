@@ -66,5 +66,6 @@ extern const SdStatement *sd_run_current(const char *source);
 
 extern char *sd_quoted_relation(Oid relid);
 extern const char *sd_only(Oid relid);
+extern char *sd_type_name(Oid type);
 
 #endif							/* SD_RUN_H */

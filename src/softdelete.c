@@ -107,10 +107,11 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
 	SdUtility	outer = sd_utility;
+	RangeVar   *heir = NULL;
 
 	PG_TRY();
 	{
-		statement = sd_utility_prepare(statement);
+		statement = sd_utility_prepare(statement, &heir);
 		if (sd_utility != outer)
 			sd_visibility_changed();
 		if (next_process_utility)
@@ -119,6 +120,7 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 		else
 			standard_ProcessUtility(statement, source, read_only_tree, context, params,
 									environment, dest, completion);
+		sd_utility_done(heir);
 	}
 	PG_FINALLY();
 	{

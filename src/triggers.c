@@ -10,9 +10,9 @@
  *   - one for each of the user's BEFORE DELETE ROW triggers, in name order and
  *     with its WHEN condition and firing mode; it calls the user's function as
  *     a DELETE trigger, which may veto;
- *   - one for each AFTER DELETE ROW trigger; it queues the real event;
- *   - the capture, which counts the row and takes down the keys by which
- *     foreign keys refer to it.
+ *   - the capture, which counts the row, takes down the keys by which foreign
+ *     keys refer to it, and lets PostgreSQL queue the events of the user's
+ *     AFTER DELETE ROW triggers and fill their transition tables.
  *
  * That any BEFORE trigger is there makes the executor lock the row first, as
  * strongly as the columns said to be updated ask for (convert.c).  Where none
@@ -82,7 +82,6 @@ typedef enum Role
 {
 	ROLE_DECIDE,				/* MERGE: is this row deleted or updated? */
 	ROLE_BEFORE,				/* the user's BEFORE DELETE ROW trigger */
-	ROLE_AFTER,					/* the user's AFTER DELETE ROW trigger */
 	ROLE_PARENTS,				/* a row of this transaction under a deferrable
 								 * foreign key */
 	ROLE_CAPTURE,
@@ -105,9 +104,10 @@ typedef struct Virtual
 	EState	   *estate;
 	ResultRelInfo *leaf;
 	SdTable		table;			/* of the leaf */
-	Trigger    *user;			/* ROLE_BEFORE and ROLE_AFTER */
+	Trigger    *user;			/* ROLE_BEFORE */
 	FmgrInfo	function;		/* ROLE_BEFORE: the user's function */
-	ResultRelInfo *events;		/* ROLE_AFTER, ROLE_CAPTURE: where to queue */
+	ResultRelInfo *events;		/* ROLE_CAPTURE: carries the user's AFTER
+								 * DELETE ROW triggers, if there are any */
 	List	   *captures;		/* ROLE_CAPTURE: Capture */
 	List	   *fkeys;			/* ROLE_PARENTS: SdForeignKey, deferrable */
 	char	   *user_enabled;	/* ROLE_DECIDE: tgenabled of the originals */
@@ -275,7 +275,7 @@ capture(Virtual *v, TriggerData *data)
 		tuplestore_putvalues(deleted->rows->store, deleted->rows->desc,
 							 deleted->values, deleted->nulls);
 	}
-	if (v->target->transition)
+	if (v->events->ri_TrigDesc->trig_delete_after_row || v->target->transition)
 		ExecARDeleteTriggers(v->estate, v->events, &data->tg_trigtuple->t_self, NULL,
 							 v->target->transition, false);
 }
@@ -313,10 +313,6 @@ virtual_trigger(PG_FUNCTION_ARGS)
 			break;
 		case ROLE_BEFORE:
 			proceed = call_user_trigger(v, data);
-			break;
-		case ROLE_AFTER:
-			ExecARDeleteTriggers(v->estate, v->events, &data->tg_trigtuple->t_self,
-								 NULL, NULL, false);
 			break;
 		case ROLE_PARENTS:
 			check_parents(v, data);
@@ -420,6 +416,25 @@ set_virtual(ResultRelInfo *leaf, int index, Role role, EState *estate,
 }
 
 /*
+ * A copy of a result relation that has the user's AFTER DELETE ROW triggers and
+ * no others, for queueing their events.
+ */
+static ResultRelInfo *
+after_delete_events(ResultRelInfo *leaf)
+{
+	const TriggerDesc *original = leaf->ri_TrigDesc;
+	int			noriginal = original ? original->numtriggers : 0;
+	TriggerDesc *after = copy_triggers(NULL, noriginal);
+
+	for (int i = 0; i < noriginal; i++)
+		if (is_user_delete_row_trigger(&original->triggers[i]) &&
+			TRIGGER_FOR_AFTER(original->triggers[i].tgtype))
+			after->triggers[after->numtriggers++] = original->triggers[i];
+	after->trig_delete_after_row = after->numtriggers > 0;
+	return copy_result_relation(leaf, after);
+}
+
+/*
  * Constraints and generated columns of a row do not stop it from being
  * deleted or brought back: they are not evaluated.
  */
@@ -439,6 +454,19 @@ skip_constraints(ResultRelInfo *leaf)
 				palloc0(RelationGetNumberOfAttributes(leaf->ri_RelationDesc) * sizeof(ExprState *));
 		sd_generated_count(leaf) = 0;
 	}
+}
+
+/*
+ * In an UPDATE or MERGE a DELETE that reaches a partition is one half of a
+ * row's move to another: it passes the guard.
+ */
+static void
+switch_off_guard(TriggerDesc *triggers)
+{
+	for (int i = 0; i < triggers->numtriggers; i++)
+		if (TRIGGER_FOR_DELETE(triggers->triggers[i].tgtype) &&
+			sd_is_guard(triggers->triggers[i].tgfoid))
+			triggers->triggers[i].tgenabled = TRIGGER_DISABLED;
 }
 
 /*
@@ -531,6 +559,7 @@ arm_leaf(Statement *statement, Target *target, ResultRelInfo *leaf, MemoryContex
 	SdTable		table;
 	List	   *captures;
 	List	   *deferrable = sd_deferrable_fkeys_from(leaf->ri_RelationDesc);
+	ResultRelInfo *events = after_delete_events(leaf);
 	Virtual    *deciding = NULL;
 	Virtual    *v;
 
@@ -542,10 +571,11 @@ arm_leaf(Statement *statement, Target *target, ResultRelInfo *leaf, MemoryContex
 				 errhint("Call softdelete_register() for the partitioned table.")));
 	captures = leaf_captures(target, leaf->ri_RelationDesc, rows_context);
 
-	triggers = copy_triggers(original, noriginal * 2 + 3);
+	triggers = copy_triggers(original, noriginal + 3);
 	if (target->mixed && noriginal > 0)
 		memmove(triggers->triggers + 1, triggers->triggers, noriginal * sizeof(Trigger));
 	triggers->numtriggers = first + noriginal;
+	switch_off_guard(triggers);
 	if (!target->mixed)
 		switch_off_update_triggers(triggers);
 	else
@@ -553,7 +583,7 @@ arm_leaf(Statement *statement, Target *target, ResultRelInfo *leaf, MemoryContex
 
 	/* the number of virtual triggers is known only when they are made */
 	n = triggers->numtriggers;
-	triggers->numtriggers = first + noriginal * 3 + 2;
+	triggers->numtriggers = first + noriginal * 2 + 2;
 	set_triggers(estate, leaf, triggers);
 	if (target->mixed)
 	{
@@ -562,27 +592,12 @@ arm_leaf(Statement *statement, Target *target, ResultRelInfo *leaf, MemoryContex
 		for (int i = 0; i < n; i++)
 			deciding->user_enabled[i] = triggers->triggers[i].tgenabled;
 	}
-	for (int after = 0; after <= 1; after++)
-		for (int i = 0; i < noriginal; i++)
+	for (int i = 0; i < noriginal; i++)
+		if (is_user_delete_row_trigger(&original->triggers[i]) &&
+			TRIGGER_FOR_BEFORE(original->triggers[i].tgtype))
 		{
-			Trigger    *user = &original->triggers[i];
-
-			if (!is_user_delete_row_trigger(user) ||
-				(TRIGGER_FOR_AFTER(user->tgtype) ? 1 : 0) != after)
-				continue;
-			v = set_virtual(leaf, n++, after ? ROLE_AFTER : ROLE_BEFORE, estate, &table,
-							target, user);
+			v = set_virtual(leaf, n++, ROLE_BEFORE, estate, &table, target, &original->triggers[i]);
 			v->decide = deciding;
-			if (after)
-			{
-				TriggerDesc *one = copy_triggers(NULL, 1);
-
-				one->triggers[0] = *user;
-				one->triggers[0].tgqual = NULL;
-				one->numtriggers = 1;
-				one->trig_delete_after_row = true;
-				v->events = copy_result_relation(leaf, one);
-			}
 		}
 	if (deferrable)
 	{
@@ -590,16 +605,17 @@ arm_leaf(Statement *statement, Target *target, ResultRelInfo *leaf, MemoryContex
 		v->decide = deciding;
 		v->fkeys = deferrable;
 	}
-	if (captures || target->transition || !target->bare)
+	if (captures || events->ri_TrigDesc->trig_delete_after_row || !target->bare)
 	{
 		v = set_virtual(leaf, n++, ROLE_CAPTURE, estate, &table, target, NULL);
 		v->decide = deciding;
 		v->captures = captures;
-		v->events = copy_result_relation(leaf, copy_triggers(NULL, 0));
+		v->events = events;
 		target->bare = false;
 	}
 	triggers->numtriggers = n;
-	skip_constraints(leaf);
+	if (!target->mixed)
+		skip_constraints(leaf);
 }
 
 static ResultRelInfo **
@@ -674,6 +690,7 @@ arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
 		TriggerDesc *triggers = copy_triggers(all[i]->ri_TrigDesc, 0);
 		bool		after = triggers->trig_update_after_row;
 
+		switch_off_guard(triggers);
 		switch_off_update_triggers(triggers);
 		if (kind == SD_RUN_LINKS)
 		{
@@ -688,38 +705,42 @@ arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
 }
 
 /*
- * An UPDATE by the user: one that names the flag is watched, and one that
- * may move rows between partitions passes the guard.
+ * An UPDATE by the user is watched where it names the flag or deletion_id, or
+ * where a BEFORE trigger might change them; and it passes the guard where it
+ * may move rows between partitions.
  */
 static void
 arm_user_update(EState *estate, ModifyTableState *state, Bitmapset *updated)
 {
+	Relation	root = state->rootResultRelInfo->ri_RelationDesc;
+	bool		partitioned = root->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 	bool		moves = ((ModifyTable *) state->ps.plan)->partColsUpdated;
 	SdTable		table;
 	int			n;
 	ResultRelInfo **all;
 	bool		names;
 
-	(void) sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), &table);
+	(void) sd_registered(RelationGetRelid(root), &table);
 	names = bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber, updated) ||
 		bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated);
-	if (!moves && !names)
-		return;
 	all = result_relations(state, &n);
 	for (int i = 0; i < n; i++)
 	{
-		TriggerDesc *triggers = copy_triggers(all[i]->ri_TrigDesc, 1);
+		bool		changed = all[i]->ri_TrigDesc && all[i]->ri_TrigDesc->trig_update_before_row;
+		bool		watched = names || changed;
+		TriggerDesc *triggers;
 
+		if (!watched && !moves)
+			continue;
 		if (!sd_registered(RelationGetRelid(all[i]->ri_RelationDesc), &table))
 			continue;
-		if (moves)
-			for (int t = 0; t < triggers->numtriggers; t++)
-				if (sd_is_guard(triggers->triggers[t].tgfoid))
-					triggers->triggers[t].tgenabled = TRIGGER_DISABLED;
-		if (names)
+		triggers = copy_triggers(all[i]->ri_TrigDesc, 1);
+		if (moves || (partitioned && changed))
+			switch_off_guard(triggers);
+		if (watched)
 			triggers->numtriggers++;
 		set_triggers(estate, all[i], triggers);
-		if (names)
+		if (watched)
 			set_virtual(all[i], triggers->numtriggers - 1, ROLE_WATCH, estate, &table,
 						NULL, NULL);
 	}

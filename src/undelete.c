@@ -34,6 +34,8 @@
 #include "nodes/parsenodes.h"
 #include "plans.h"
 #include "registry.h"
+#include "rewrite/prs2lock.h"
+#include "rewrite/rewriteDefine.h"
 #include "rowkey.h"
 #include "run.h"
 #include "utils/acl.h"
@@ -108,6 +110,21 @@ needed_atts(const List *below, const List *above)
 	return atts;
 }
 
+/* A rule for UPDATE would act on what is no UPDATE to the user. */
+static void
+refuse_rules(Relation rel)
+{
+	for (int i = 0; rel->rd_rules && i < rel->rd_rules->numLocks; i++)
+		if (rel->rd_rules->rules[i]->event == CMD_UPDATE &&
+			rel->rd_rules->rules[i]->enabled != RULE_DISABLED)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot undelete in table \"%s\": it has a rule for UPDATE",
+							RelationGetRelationName(rel)),
+					 errhint("Disable the rule for the time of the undelete with ALTER TABLE %s DISABLE RULE.",
+							 sd_quoted_relation(RelationGetRelid(rel)))));
+}
+
 static Touched *
 touched_table(Undelete *undelete, Oid relid)
 {
@@ -138,6 +155,7 @@ touched_table(Undelete *undelete, Oid relid)
 			table->above = lappend(table->above, fkey);
 	}
 	table->atts = needed_atts(table->below, table->above);
+	refuse_rules(rel);
 	table_close(rel, NoLock);
 	undelete->tables = lappend(undelete->tables, table);
 	MemoryContextSwitchTo(old);
@@ -465,6 +483,7 @@ restore_parents(Undelete *undelete, const SdForeignKey *fkey, SdRowset *needed)
 	const char *sep = "";
 	char		left[SD_COLUMN_SIZE];
 	char		right[SD_COLUMN_SIZE];
+	SdRowset   *rows;
 
 	check_privileges(fkey->parent);
 	initStringInfo(&sql);
@@ -480,9 +499,15 @@ restore_parents(Undelete *undelete, const SdForeignKey *fkey, SdRowset *needed)
 		sep = " AND ";
 	}
 	appendStringInfo(&sql, " RETURNING %s", touched_columns(parent, true, true));
-	touch(undelete, parent,
-		  run_on(undelete, parent, SD_RUN_FLAG, sql.data, NULL, 1, "softdelete_needed", needed, NULL, NULL),
-		  true, true, false, InvalidOid);
+	rows = run_on(undelete, parent, SD_RUN_FLAG, sql.data, NULL, 1, "softdelete_needed", needed,
+				  NULL, NULL);
+
+	/* deleted after our snapshot was taken, which still shows it live */
+	if (IsolationUsesXactSnapshot() && sd_rowset_count(rows) < sd_rowset_count(needed))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent delete")));
+	touch(undelete, parent, rows, true, true, false, InvalidOid);
 }
 
 /* Takes back to the fixed point. */
@@ -577,6 +602,21 @@ live_rows(const Undelete *undelete, const Touched *table)
 	return run_on(undelete, table, SD_RUN_PHYSICAL, sql.data, NULL, 1, SD_ROWS_NAME, table->rows, NULL, NULL);
 }
 
+/* Names of the columns that the action sets, as SQL. */
+static char *
+set_columns(const SdForeignKey *fkey)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "ARRAY[");
+	for (int i = 0; i < fkey->nset; i++)
+		appendStringInfo(&sql, "%s%s", i ? ", " : "",
+						 quote_literal_cstr(get_attname(fkey->child, fkey->set_att[i], false)));
+	appendStringInfoString(&sql, "]::pg_catalog.name[]");
+	return sql.data;
+}
+
 /* The journal's entries for one foreign key and these parents. */
 static SdRowset *
 find_links(const SdForeignKey *fkey, SdRowset *parents)
@@ -589,8 +629,8 @@ find_links(const SdForeignKey *fkey, SdRowset *parents)
 	appendStringInfo(&sql, "SELECT l.id, l.row_key, l.old_values, l.new_values"
 					 " FROM " SD_SCHEMA ".link l, " SD_ROWS_NAME " p"
 					 " WHERE l.deletion_id = p.deletion_id AND l.child = %u::pg_catalog.regclass"
-					 " AND l.constraint_name = %s AND l.parent_key = ARRAY[",
-					 fkey->child, quote_literal_cstr(fkey->name));
+					 " AND (l.constraint_name = %s OR l.set_columns = %s) AND l.parent_key = ARRAY[",
+					 fkey->child, quote_literal_cstr(fkey->name), set_columns(fkey));
 	for (int i = 0; i < fkey->nkeys; i++)
 		appendStringInfo(&sql, "%sp." SD_KEY_PREFIX "%d::pg_catalog.text", i ? ", " : "",
 						 fkey->parent_att[i]);
@@ -607,14 +647,73 @@ find_links(const SdForeignKey *fkey, SdRowset *parents)
 	return links;
 }
 
+/* "c.a IS NULL AND ...": the columns still have what the action set. */
+static void
+append_unchanged(StringInfo sql, const SdForeignKey *fkey)
+{
+	char		column[SD_COLUMN_SIZE];
+
+	for (int s = 0; s < fkey->nset; s++)
+	{
+		sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]);
+		if (fkey->on_delete == FKCONSTR_ACTION_SETNULL)
+			appendStringInfo(sql, " AND %s IS NULL", column);
+		else
+			appendStringInfo(sql, " AND %s::pg_catalog.text IS NOT DISTINCT FROM (l.new_values)[%d]",
+							 column, s + 1);
+	}
+}
+
+/* "c.key = (l.row_key)[1]::type AND ...": by the primary key. */
+static void
+append_same_key(StringInfo sql, const SdForeignKey *fkey, const List *key)
+{
+	char		column[SD_COLUMN_SIZE];
+	int			i = 0;
+	const ListCell *lc;
+
+	foreach(lc, key)
+	{
+		Oid			type = get_atttype(fkey->child, lfirst_int(lc));
+
+		appendStringInfoString(sql, " AND ");
+		sd_equal(sql, sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)),
+				 psprintf("(l.row_key)[%d]::%s", ++i, sd_type_name(getBaseType(type))), type);
+	}
+}
+
+/*
+ * Without a primary key: of rows that are equal the n-th gets the n-th
+ * reference, so that each is used once.
+ */
+static void
+append_nth_row(StringInfo sql, const SdForeignKey *fkey, const List *key)
+{
+	StringInfoData row_key;
+	char		column[SD_COLUMN_SIZE];
+	const ListCell *lc;
+
+	initStringInfo(&row_key);
+	appendStringInfoString(&row_key, "ARRAY[");
+	foreach(lc, key)
+		appendStringInfo(&row_key, "%s%s::pg_catalog.text", row_key.len > 6 ? ", " : "",
+						 sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)));
+	appendStringInfoString(&row_key, "]::pg_catalog.text[]");
+	appendStringInfo(sql, ", (SELECT c.ctid AS tid, c.tableoid, %s AS row_key,"
+					 " pg_catalog.row_number() OVER (PARTITION BY %s) AS n FROM %s%s c WHERE true",
+					 row_key.data, row_key.data, sd_only(fkey->child), sd_quoted_relation(fkey->child));
+	for (int s = 0; s < fkey->nset; s++)
+		if (fkey->on_delete == FKCONSTR_ACTION_SETNULL)
+			appendStringInfo(sql, " AND %s IS NULL",
+							 sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]));
+	appendStringInfoString(sql, ") r WHERE c.ctid = r.tid AND c.tableoid = r.tableoid"
+						   " AND r.row_key = l.row_key AND r.n = l.n");
+}
+
 static char *
 put_back_statement(const SdForeignKey *fkey, const List *key)
 {
 	StringInfoData sql;
-	char		column[SD_COLUMN_SIZE];
-	char		value[64 + NAMEDATALEN * 4];
-	int			i = 0;
-	const ListCell *lc;
 	Relation	rel = table_open(fkey->child, AccessShareLock);
 	bool		has_key = OidIsValid(sd_primary_key_index(rel));
 
@@ -624,34 +723,17 @@ put_back_statement(const SdForeignKey *fkey, const List *key)
 	for (int s = 0; s < fkey->nset; s++)
 		appendStringInfo(&sql, "%s%s = (l.old_values)[%d]::%s", s ? ", " : "",
 						 quote_identifier(get_attname(fkey->child, fkey->set_att[s], false)), s + 1,
-						 format_type_be_qualified(get_atttype(fkey->child, fkey->set_att[s])));
-	appendStringInfoString(&sql, " FROM softdelete_links l WHERE true");
-	for (int s = 0; s < fkey->nset; s++)
+						 sd_type_name(get_atttype(fkey->child, fkey->set_att[s])));
+	appendStringInfoString(&sql, " FROM (SELECT x.*, pg_catalog.row_number() OVER"
+						   " (PARTITION BY x.row_key ORDER BY x.id) AS n FROM softdelete_links x) l");
+	if (has_key)
 	{
-		sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]);
-		if (fkey->on_delete == FKCONSTR_ACTION_SETNULL)
-			appendStringInfo(&sql, " AND %s IS NULL", column);
-		else
-			appendStringInfo(&sql, " AND %s::pg_catalog.text IS NOT DISTINCT FROM (l.new_values)[%d]",
-							 column, s + 1);
+		appendStringInfoString(&sql, " WHERE true");
+		append_same_key(&sql, fkey, key);
 	}
-	foreach(lc, key)
-	{
-		Oid			type = get_atttype(fkey->child, lfirst_int(lc));
-
-		i++;
-		appendStringInfoString(&sql, " AND ");
-		sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc));
-		if (has_key)
-		{
-			snprintf(value, sizeof(value), "(l.row_key)[%d]::%s", i,
-					 format_type_be_qualified(getBaseType(type)));
-			sd_equal(&sql, column, value, type);
-		}
-		else
-			appendStringInfo(&sql, "%s::pg_catalog.text IS NOT DISTINCT FROM (l.row_key)[%d]",
-							 column, i);
-	}
+	else
+		append_nth_row(&sql, fkey, key);
+	append_unchanged(&sql, fkey);
 	appendStringInfoString(&sql, " RETURNING l.id");
 	return sql.data;
 }

@@ -9,12 +9,14 @@
 #include "postgres.h"
 
 #include "access/table.h"
+#include "catalog/heap.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "compat.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
+#include "register.h"
 #include "registry.h"
 #include "run.h"
 #include "settings.h"
@@ -93,34 +95,65 @@ copy_to(PlannedStmt *statement, CopyStmt *copy)
 	return result;
 }
 
-static void
-refuse_truncate(TruncateStmt *truncate)
+/* The tables that TRUNCATE would empty: partitions, children and, by CASCADE,
+ * those that refer to them. */
+static List *
+truncated_tables(TruncateStmt *truncate)
 {
+	List	   *tables = NIL;
 	ListCell   *lc;
 
 	foreach(lc, truncate->relations)
 	{
 		Oid			relid = RangeVarGetRelid(lfirst_node(RangeVar, lc), AccessShareLock, true);
-		ListCell   *part;
 
-		if (!OidIsValid(relid))
-			continue;
-		foreach(part, find_all_inheritors(relid, AccessShareLock, NULL))
-			if (sd_registered(lfirst_oid(part), NULL))
-				ereport(ERROR,
-						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						 errmsg("cannot truncate registered table \"%s\"",
-								get_rel_name(lfirst_oid(part))),
-						 errhint("Use DELETE FROM %s.", sd_quoted_relation(relid))));
+		if (OidIsValid(relid))
+			tables = list_concat_unique_oid(tables, find_all_inheritors(relid, AccessShareLock, NULL));
 	}
+	if (truncate->behavior == DROP_CASCADE)
+		for (;;)
+		{
+			List	   *more = heap_truncate_find_FKs(tables);
+
+			if (more == NIL)
+				break;
+			tables = list_concat_unique_oid(tables, more);
+		}
+	return tables;
+}
+
+static void
+refuse_truncate(TruncateStmt *truncate)
+{
+	ListCell   *lc;
+
+	foreach(lc, truncated_tables(truncate))
+		if (sd_registered(lfirst_oid(lc), NULL))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot truncate registered table \"%s\"", get_rel_name(lfirst_oid(lc))),
+					 errhint("Use DELETE FROM %s.", sd_quoted_relation(lfirst_oid(lc)))));
+}
+
+static bool
+adds_parent(AlterTableStmt *alter)
+{
+	ListCell   *lc;
+
+	foreach(lc, alter->cmds)
+		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AddInherit)
+			return true;
+	return false;
 }
 
 /*
  * Looks at a utility statement before it runs.  Returns it, or a copy that
  * runs in its place; what it sets in sd_utility is for the caller to put back.
+ * In *heir: the table that will inherit from another, for sd_utility_done();
+ * the statement itself may be gone by then.
  */
 PlannedStmt *
-sd_utility_prepare(PlannedStmt *statement)
+sd_utility_prepare(PlannedStmt *statement, RangeVar **heir)
 {
 	Node	   *utility = statement->utilityStmt;
 
@@ -133,6 +166,12 @@ sd_utility_prepare(PlannedStmt *statement)
 			break;
 		case T_AlterTableStmt:
 			sd_utility = SD_UTILITY_ALTER_TABLE;
+			if (adds_parent((AlterTableStmt *) utility))
+				*heir = copyObject(((AlterTableStmt *) utility)->relation);
+			break;
+		case T_CreateStmt:
+			if (((CreateStmt *) utility)->inhRelations && !((CreateStmt *) utility)->partbound)
+				*heir = copyObject(((CreateStmt *) utility)->relation);
 			break;
 		case T_RefreshMatViewStmt:
 			sd_utility = SD_UTILITY_REFRESH;
@@ -141,4 +180,16 @@ sd_utility_prepare(PlannedStmt *statement)
 			break;
 	}
 	return statement;
+}
+
+/*
+ * After the statement has run: the table that began to inherit, if it has.
+ */
+void
+sd_utility_done(RangeVar *heir)
+{
+	Oid			relid = heir ? RangeVarGetRelid(heir, NoLock, true) : InvalidOid;
+
+	if (OidIsValid(relid))
+		sd_register_inherited(relid);
 }

@@ -18,6 +18,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "convert.h"
@@ -81,32 +82,47 @@ parameter_side(Node *qual)
 	return FK_NONE;
 }
 
+/* Does the text begin as PostgreSQL's foreign keys write it? */
+static bool
+begins_with(const char *source, const char *command)
+{
+	size_t		length = strlen(command);
+
+	if (strncmp(source, command, length) != 0)
+		return false;
+	source += length;
+	if (strncmp(source, "ONLY ", 5) == 0)
+		source += 5;
+	return *source == '"' && strstr(source, " OPERATOR(") != NULL;
+}
+
 /*
  * Is this a query of PostgreSQL's foreign-key triggers?  They run under a
  * security context of their own, but so do the statements of triggers that
- * they fire; so the shape is looked at too.  See RI_FKey_check(),
- * ri_restrict(), RI_FKey_cascade_del(), RI_FKey_cascade_upd() and ri_set() in
- * utils/adt/ri_triggers.c.
+ * they, or our cascade, fire; so text and shape are looked at too.  See
+ * RI_FKey_check(), ri_restrict(), RI_FKey_cascade_del(), RI_FKey_cascade_upd()
+ * and ri_set() in utils/adt/ri_triggers.c.
  */
 static ForeignKeyQuery
-foreign_key_query(Query *query)
+foreign_key_query(Query *query, const char *source)
 {
 	RangeTblEntry *rte;
 	ForeignKeyQuery side;
 
-	if (!InNoForceRLSOperation() || list_length(query->rtable) != 1 ||
+	if (!InNoForceRLSOperation() || source == NULL || list_length(query->rtable) != 1 ||
 		query->cteList || query->hasSubLinks || query->returningList ||
 		query->jointree == NULL || list_length(query->jointree->fromlist) != 1 ||
 		!IsA(linitial(query->jointree->fromlist), RangeTblRef))
 		return FK_NONE;
 	rte = linitial_node(RangeTblEntry, query->rtable);
-	if (rte->rtekind != RTE_RELATION)
+	if (rte->rtekind != RTE_RELATION || rte->inh != (rte->relkind == RELKIND_PARTITIONED_TABLE))
 		return FK_NONE;
 	side = parameter_side(query->jointree->quals);
 	switch (query->commandType)
 	{
 		case CMD_SELECT:
-			if (rte->alias == NULL || strcmp(rte->alias->aliasname, "x") != 0 ||
+			if (!begins_with(source, "SELECT 1 FROM ") ||
+				rte->alias == NULL || strcmp(rte->alias->aliasname, "x") != 0 ||
 				list_length(query->rowMarks) != 1 ||
 				linitial_node(RowMarkClause, query->rowMarks)->strength != LCS_FORKEYSHARE ||
 				list_length(query->targetList) != 1 ||
@@ -114,8 +130,11 @@ foreign_key_query(Query *query)
 				return FK_NONE;
 			return side;
 		case CMD_DELETE:
+			return begins_with(source, "DELETE FROM ") && side == FK_REFERENCING ?
+				FK_REFERENCING : FK_NONE;
 		case CMD_UPDATE:
-			return rte->alias == NULL && side == FK_REFERENCING ? FK_REFERENCING : FK_NONE;
+			return begins_with(source, "UPDATE ") && side == FK_REFERENCING ?
+				FK_REFERENCING : FK_NONE;
 		default:
 			return FK_NONE;
 	}
@@ -193,7 +212,7 @@ sd_planning_begin(SdPlanning *planning, Query *query, const char *source)
 		planning->rows = SD_ROWS_ALL;
 	else
 	{
-		ForeignKeyQuery kind = planning->own ? FK_NONE : foreign_key_query(query);
+		ForeignKeyQuery kind = planning->own ? FK_NONE : foreign_key_query(query, source);
 
 		planning->foreign_key = kind != FK_NONE;
 		planning->by_setting = true;
