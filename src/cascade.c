@@ -196,7 +196,7 @@ statement_text(const SdForeignKey *fkey, SdPurpose purpose, void *arg)
 	 * as for an UPDATE: FOR SHARE waits for that.
 	 */
 	if (purpose == SD_CASCADE_FIND)
-		appendStringInfo(&sql, " LIMIT 1 FOR %s OF c",
+		appendStringInfo(&sql, " FOR %s OF c",
 						 sd_registered(fkey->child, NULL) ? "SHARE" : "KEY SHARE");
 	return sql.data;
 }
@@ -219,6 +219,7 @@ run_statement(const SdForeignKey *fkey, const SdDeleted *set, SdPurpose purpose,
 	statement.crosscheck = true;
 	statement.own_path = purpose != SD_CASCADE_LINKS;
 	statement.portable = purpose == SD_CASCADE_LINKS;
+	statement.limit = purpose == SD_CASCADE_FIND ? 1 : 0;
 	statement.expect = purpose == SD_CASCADE_DELETE ? SPI_OK_DELETE :
 		purpose == SD_CASCADE_SET ? SPI_OK_UPDATE : SPI_OK_SELECT;
 	statement.ninputs = 1;

@@ -173,7 +173,7 @@ execute(const SdStatement *statement, SPIPlanPtr plan, MemoryContext caller)
 		}
 		rc = SPI_execute_snapshot(plan, statement->args, statement->argnulls,
 								  latest, crosscheck, false,
-								  !statement->fire_at_end, 0);
+								  !statement->fire_at_end, statement->limit);
 		if (rc >= 0 && statement->result)
 			*statement->result = take_result(caller);
 	}
@@ -205,6 +205,7 @@ execute(const SdStatement *statement, SPIPlanPtr plan, MemoryContext caller)
 			options.params = params;
 		}
 		options.dest = sd_rowset_receiver(rows);
+		options.tcount = statement->limit;
 		rc = SPI_execute_plan_extended(plan, &options);
 		*statement->result = rows;
 	}

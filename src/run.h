@@ -43,6 +43,8 @@ typedef struct SdStatement
 								 * triggers of users; else it is pg_catalog */
 	bool		portable;		/* values as text that any session reads the
 								 * same */
+	int64		limit;			/* rows to ask for; 0: all.  Unlike LIMIT it does
+								 * not tempt the planner to scan the table */
 	int			expect;			/* what SPI shall return; else a rule has
 								 * rewritten the statement */
 	int			ninputs;
