@@ -11,11 +11,9 @@
 #include "postgres.h"
 
 #include "access/genam.h"
-#include "access/heapam.h"
 #include "access/table.h"
 #include "cascade.h"
 #include "catalog/indexing.h"
-#include "catalog/pg_attrdef.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "compat.h"
@@ -25,6 +23,7 @@
 #include "links.h"
 #include "registry.h"
 #include "rewrite/rewriteHandler.h"
+#include "rowkey.h"
 #include "run.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -32,7 +31,6 @@
 #include "utils/rel.h"
 #include "utils/relcache.h"
 #include "utils/ruleutils.h"
-#include "utils/syscache.h"
 
 static bool
 is_set_column(const SdForeignKey *fkey, AttrNumber att)
@@ -48,8 +46,8 @@ is_set_column(const SdForeignKey *fkey, AttrNumber att)
  * its primary key or, without one, all of them; but not those that the foreign
  * key's action sets, nor the two of softdelete's own.
  */
-List *
-sd_row_key(Oid relid, const SdForeignKey *fkey)
+static List *
+row_key(Oid relid, const SdForeignKey *fkey)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	Oid			index = sd_primary_key_index(rel);
@@ -125,7 +123,7 @@ sd_links_query(const SdForeignKey *fkey)
 		appendStringInfo(&sql, "%s%s::pg_catalog.text", i ? ", " : "",
 						 sd_fkey_column(column, "p", SD_KEY_PREFIX, fkey->parent, fkey->parent_att[i]));
 	appendStringInfoString(&sql, "], ARRAY[");
-	foreach(lc, sd_row_key(fkey->child, fkey))
+	foreach(lc, row_key(fkey->child, fkey))
 	{
 		appendStringInfo(&sql, "%s%s::pg_catalog.text", sep,
 						 sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)));
@@ -204,4 +202,192 @@ sd_links_write(const SdForeignKey *fkey, SdRowset *links)
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	table_close(rel, NoLock);
+}
+
+/* Names of the columns that the action sets, as SQL. */
+static char *
+set_columns(const SdForeignKey *fkey)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "ARRAY[");
+	for (int i = 0; i < fkey->nset; i++)
+		appendStringInfo(&sql, "%s%s", i ? ", " : "",
+						 quote_literal_cstr(get_attname(fkey->child, fkey->set_att[i], false)));
+	appendStringInfoString(&sql, "]::pg_catalog.name[]");
+	return sql.data;
+}
+
+/* The journal's entries for one foreign key and these parents. */
+static SdRowset *
+find_links(const SdForeignKey *fkey, SdRowset *parents)
+{
+	StringInfoData sql;
+	SdStatement statement = {0};
+	SdRowset   *links = NULL;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT l.id, l.row_key, l.old_values, l.new_values"
+					 " FROM " SD_SCHEMA ".link l, " SD_ROWS_NAME " p"
+					 " WHERE l.deletion_id = p.deletion_id AND l.child = %u::pg_catalog.regclass"
+					 " AND (l.constraint_name = %s OR l.set_columns = %s) AND l.parent_key = ARRAY[",
+					 fkey->child, quote_literal_cstr(fkey->name), set_columns(fkey));
+	for (int i = 0; i < fkey->nkeys; i++)
+		appendStringInfo(&sql, "%sp." SD_KEY_PREFIX "%d::pg_catalog.text", i ? ", " : "",
+						 fkey->parent_att[i]);
+	appendStringInfoString(&sql, "]");
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("link");
+	statement.portable = true;
+	statement.ninputs = 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = parents;
+	statement.result = &links;
+	sd_run(&statement);
+	return links;
+}
+
+/* "c.a IS NULL AND ...": the columns still have what the action set. */
+static void
+append_unchanged(StringInfo sql, const SdForeignKey *fkey)
+{
+	char		column[SD_COLUMN_SIZE];
+
+	for (int s = 0; s < fkey->nset; s++)
+	{
+		sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]);
+		if (fkey->on_delete == FKCONSTR_ACTION_SETNULL)
+			appendStringInfo(sql, " AND %s IS NULL", column);
+		else
+			appendStringInfo(sql, " AND %s::pg_catalog.text IS NOT DISTINCT FROM (l.new_values)[%d]",
+							 column, s + 1);
+	}
+}
+
+/* "c.key = (l.row_key)[1]::type AND ...": by the primary key. */
+static void
+append_same_key(StringInfo sql, const SdForeignKey *fkey, const List *key)
+{
+	char		column[SD_COLUMN_SIZE];
+	int			i = 0;
+	const ListCell *lc;
+
+	foreach(lc, key)
+	{
+		Oid			type = get_atttype(fkey->child, lfirst_int(lc));
+
+		appendStringInfoString(sql, " AND ");
+		sd_equal(sql, sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)),
+				 psprintf("(l.row_key)[%d]::%s", ++i, sd_type_name(getBaseType(type))), type);
+	}
+}
+
+/*
+ * Without a primary key: of rows that are equal the n-th gets the n-th
+ * reference, so that each is used once.
+ */
+static void
+append_nth_row(StringInfo sql, const SdForeignKey *fkey, const List *key)
+{
+	StringInfoData row_key;
+	char		column[SD_COLUMN_SIZE];
+	const ListCell *lc;
+
+	initStringInfo(&row_key);
+	appendStringInfoString(&row_key, "ARRAY[");
+	foreach(lc, key)
+		appendStringInfo(&row_key, "%s%s::pg_catalog.text", row_key.len > 6 ? ", " : "",
+						 sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)));
+	appendStringInfoString(&row_key, "]::pg_catalog.text[]");
+	appendStringInfo(sql, ", (SELECT c.ctid AS tid, c.tableoid, %s AS row_key,"
+					 " pg_catalog.row_number() OVER (PARTITION BY %s) AS n FROM %s%s c WHERE true",
+					 row_key.data, row_key.data, sd_only(fkey->child), sd_quoted_relation(fkey->child));
+	for (int s = 0; s < fkey->nset; s++)
+		if (fkey->on_delete == FKCONSTR_ACTION_SETNULL)
+			appendStringInfo(sql, " AND %s IS NULL",
+							 sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]));
+	appendStringInfoString(sql, ") r WHERE c.ctid = r.tid AND c.tableoid = r.tableoid"
+						   " AND r.row_key = l.row_key AND r.n = l.n");
+}
+
+static char *
+put_back_statement(const SdForeignKey *fkey, const List *key)
+{
+	StringInfoData sql;
+	Relation	rel = table_open(fkey->child, AccessShareLock);
+	bool		has_key = OidIsValid(sd_primary_key_index(rel));
+
+	table_close(rel, AccessShareLock);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "UPDATE %s%s c SET ", sd_only(fkey->child), sd_quoted_relation(fkey->child));
+	for (int s = 0; s < fkey->nset; s++)
+		appendStringInfo(&sql, "%s%s = (l.old_values)[%d]::%s", s ? ", " : "",
+						 quote_identifier(get_attname(fkey->child, fkey->set_att[s], false)), s + 1,
+						 sd_type_name(get_atttype(fkey->child, fkey->set_att[s])));
+	appendStringInfoString(&sql, " FROM (SELECT x.*, pg_catalog.row_number() OVER"
+						   " (PARTITION BY x.row_key ORDER BY x.id) AS n FROM softdelete_links x) l");
+	if (has_key)
+	{
+		appendStringInfoString(&sql, " WHERE true");
+		append_same_key(&sql, fkey, key);
+	}
+	else
+		append_nth_row(&sql, fkey, key);
+	append_unchanged(&sql, fkey);
+	appendStringInfoString(&sql, " RETURNING l.id");
+	return sql.data;
+}
+
+static void
+forget_links(SdRowset *restored)
+{
+	SdStatement statement = {0};
+
+	statement.sql = "DELETE FROM " SD_SCHEMA ".link l USING " SD_ROWS_NAME " r WHERE l.id = r.id";
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("link");
+	statement.ninputs = 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = restored;
+	sd_run(&statement);
+}
+
+/*
+ * Puts back what the journal has for one foreign key and these parents, unless it
+ * has been set to something else since; says so in a NOTICE.
+ */
+void
+sd_links_put_back(const SdForeignKey *fkey, SdRowset *parents)
+{
+	SdRowset   *links = find_links(fkey, parents);
+	List	   *key = row_key(fkey->child, fkey);
+	SdStatement statement = {0};
+	SdRowset   *restored = NULL;
+	int64		n = sd_rowset_count(links);
+
+	if (n > 0)
+	{
+		statement.sql = put_back_statement(fkey, key);
+		statement.kind = SD_RUN_LINKS;
+		statement.expect = SPI_OK_UPDATE_RETURNING;
+		statement.owner_of = fkey->child;
+		statement.portable = true;
+		statement.ninputs = 1;
+		statement.input_names[0] = "softdelete_links";
+		statement.inputs[0] = links;
+		statement.result = &restored;
+		sd_run(&statement);
+		forget_links(restored);
+		if (sd_rowset_count(restored) < n)
+			ereport(NOTICE,
+					(errmsg_plural(INT64_FORMAT " reference of table \"%s\" by foreign key constraint \"%s\" was not put back, because it has been set since or its row is gone",
+								   INT64_FORMAT " references of table \"%s\" by foreign key constraint \"%s\" were not put back, because they have been set since or their rows are gone",
+								   n - sd_rowset_count(restored),
+								   n - sd_rowset_count(restored),
+								   get_rel_name(fkey->child), fkey->name)));
+		sd_rowset_free(restored);
+	}
+	sd_rowset_free(links);
 }

@@ -7,8 +7,8 @@
 #include "fkey.h"
 #include "rowset.h"
 
-extern List *sd_row_key(Oid relid, const SdForeignKey *fkey);
 extern char *sd_links_query(const SdForeignKey *fkey);
+extern void sd_links_put_back(const SdForeignKey *fkey, SdRowset *parents);
 extern void sd_links_write(const SdForeignKey *fkey, SdRowset *links);
 
 #endif							/* SD_LINKS_H */

@@ -18,8 +18,8 @@
 #include "plans.h"
 #include "registry.h"
 #include "settings.h"
+#include "statement.h"
 #include "tcop/utility.h"
-#include "triggers.h"
 #include "utility.h"
 #include "visibility.h"
 

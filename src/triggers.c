@@ -1,5 +1,5 @@
 /*
- * triggers.c - what a statement that deletes does beside changing the flag.
+ * triggers.c - virtual triggers: what a DELETE does beside changing the flag.
  *
  * When the executor has set up a converted statement, each of its result
  * relations gets a trigger descriptor of our making.  In it the user's UPDATE
@@ -21,26 +21,20 @@
  * Why not virtual AFTER triggers or transition tables: AFTER events are looked
  * up again by OID in the first ResultRelInfo of that relation, which may be
  * another statement's, and transition tables are shared with the user's own.
- *
- * State lives in the EState's memory context and is found by a list of the
- * statements under way; the context's reset takes it off the list.
  */
 #include "postgres.h"
 
 #include "access/sysattr.h"
-#include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "cascade.h"
 #include "catalog/pg_trigger.h"
 #include "commands/trigger.h"
-#include "pgstat.h"
 #include "compat.h"
 #include "conflict.h"
 #include "deletion.h"
 #include "executor/instrument.h"
-#include "miscadmin.h"
-#include "parser/parsetree.h"
+#include "pgstat.h"
 #include "registry.h"
 #include "run.h"
 #include "triggers.h"
@@ -48,35 +42,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-
-/* One ModifyTable that deletes. */
-typedef struct Target
-{
-	ModifyTableState *state;
-	Relation	rel;			/* the table named in the statement */
-	bool		mixed;			/* MERGE: each row may be a deletion or not */
-	bool		bare;			/* no virtual trigger counts the rows */
-	int64		rows;			/* deleted so far, when one counts */
-	List	   *captures;		/* SdDeleted */
-	ResultRelInfo *root_copy;	/* with the triggers as they are, for the
-								 * DELETE statement triggers */
-	TransitionCaptureState *transition; /* of the user's DELETE triggers */
-	TransitionCaptureState *user_transition;	/* MERGE: of the user's UPDATE
-												 * and INSERT triggers */
-} Target;
-
-/* One statement with such. */
-typedef struct Statement
-{
-	EState	   *estate;
-	List	   *targets;
-	bool		running;		/* have BEFORE STATEMENT triggers fired? */
-	SdCascade  *cascade;		/* whose statement this is, if a cascade's */
-	MemoryContextCallback unlink;
-	struct Statement *next;
-} Statement;
-
-static Statement *statements = NULL;
 
 typedef enum Role
 {
@@ -100,7 +65,7 @@ typedef struct Capture
 typedef struct Virtual
 {
 	Role		role;
-	Target	   *target;			/* NULL for ROLE_WATCH */
+	SdTarget	   *target;			/* NULL for ROLE_WATCH */
 	EState	   *estate;
 	ResultRelInfo *leaf;
 	SdTable		table;			/* of the leaf */
@@ -384,7 +349,7 @@ set_triggers(EState *estate, ResultRelInfo *leaf, TriggerDesc *triggers)
  */
 static Virtual *
 set_virtual(ResultRelInfo *leaf, int index, Role role, EState *estate,
-			const SdTable *table, Target *target, Trigger *user)
+			const SdTable *table, SdTarget *target, Trigger *user)
 {
 	Trigger    *trigger = &leaf->ri_TrigDesc->triggers[index];
 	FmgrInfo   *function = &leaf->ri_TrigFunctions[index];
@@ -516,7 +481,7 @@ leaf_attributes(const SdDeleted *deleted, Oid leaf)
  * other leaves, added to when it is the first to need one.
  */
 static List *
-leaf_captures(Target *target, Relation leaf, MemoryContext rows_context)
+leaf_captures(SdTarget *target, Relation leaf, MemoryContext rows_context)
 {
 	MemoryContext old = MemoryContextSwitchTo(rows_context);
 	List	   *sets = sd_deleted_sets(leaf);
@@ -548,9 +513,8 @@ leaf_captures(Target *target, Relation leaf, MemoryContext rows_context)
 }
 
 static void
-arm_leaf(Statement *statement, Target *target, ResultRelInfo *leaf, MemoryContext rows_context)
+arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, MemoryContext rows_context)
 {
-	EState	   *estate = statement->estate;
 	TriggerDesc *original = leaf->ri_TrigDesc;
 	int			noriginal = original ? original->numtriggers : 0;
 	int			first = target->mixed ? 1 : 0;
@@ -636,15 +600,16 @@ result_relations(ModifyTableState *state, int *n)
 	return all;
 }
 
-/* Makes one ModifyTable delete. */
-static void
-arm_target(Statement *statement, ModifyTableState *state, bool mixed)
+/*
+ * Makes one ModifyTable delete; "mixed" if it does other things too.  What it
+ * takes down lives in rows_context, all else in the current memory context,
+ * which is that of the EState.
+ */
+SdTarget *
+sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, MemoryContext rows_context)
 {
-	EState	   *estate = statement->estate;
-	Target	   *target = palloc0(sizeof(Target));
+	SdTarget   *target = palloc0(sizeof(SdTarget));
 	ResultRelInfo *root = state->rootResultRelInfo;
-	MemoryContext rows_context = statement->cascade ?
-		sd_cascade_context(statement->cascade) : estate->es_query_cxt;
 	ResultRelInfo **all;
 	int			n;
 
@@ -669,8 +634,8 @@ arm_target(Statement *statement, ModifyTableState *state, bool mixed)
 		if (sd_is_referenced(all[i]->ri_RelationDesc))
 			target->bare = false;
 	for (int i = 0; i < n; i++)
-		arm_leaf(statement, target, all[i], rows_context);
-	statement->targets = lappend(statement->targets, target);
+		arm_leaf(estate, target, all[i], rows_context);
+	return target;
 }
 
 /*
@@ -678,8 +643,8 @@ arm_target(Statement *statement, ModifyTableState *state, bool mixed)
  * changes the flag, those of foreign keys: their keys stay as they are, but a
  * row that this transaction has changed before would be looked at again.
  */
-static void
-arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
+void
+sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
 {
 	int			n;
 	ResultRelInfo **all = result_relations(state, &n);
@@ -709,8 +674,8 @@ arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
  * where a BEFORE trigger might change them; and it passes the guard where it
  * may move rows between partitions.
  */
-static void
-arm_user_update(EState *estate, ModifyTableState *state, Bitmapset *updated)
+void
+sd_arm_user_update(EState *estate, ModifyTableState *state, Bitmapset *updated)
 {
 	Relation	root = state->rootResultRelInfo->ri_RelationDesc;
 	bool		partitioned = root->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
@@ -750,8 +715,8 @@ arm_user_update(EState *estate, ModifyTableState *state, Bitmapset *updated)
  * ON CONFLICT DO NOTHING must not skip a row for a deleted one.  Rows routed to
  * partitions are out of reach here.
  */
-static void
-arm_insert(EState *estate, ModifyTableState *state)
+void
+sd_arm_insert(EState *estate, ModifyTableState *state)
 {
 	ResultRelInfo *root = state->rootResultRelInfo;
 	TriggerDesc *triggers;
@@ -768,203 +733,4 @@ arm_insert(EState *estate, ModifyTableState *state)
 	triggers->triggers[triggers->numtriggers - 1].tgtype =
 		TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW;
 	triggers->trig_insert_before_row = true;
-}
-
-/* ---------- statements under way ---------- */
-
-static void
-unlink_statement(void *arg)
-{
-	for (Statement **link = &statements; *link; link = &(*link)->next)
-		if (*link == arg)
-		{
-			*link = (*link)->next;
-			return;
-		}
-}
-
-static Statement *
-find_statement(EState *estate)
-{
-	Statement  *statement = statements;
-
-	while (statement && statement->estate != estate)
-		statement = statement->next;
-	return statement;
-}
-
-static Statement *
-make_statement(EState *estate, bool of_cascade)
-{
-	Statement  *statement = palloc0(sizeof(Statement));
-
-	statement->estate = estate;
-	statement->cascade = of_cascade ? sd_cascade_running() : NULL;
-	statement->unlink.func = unlink_statement;
-	statement->unlink.arg = statement;
-	MemoryContextRegisterResetCallback(estate->es_query_cxt, &statement->unlink);
-	statement->next = statements;
-	statements = statement;
-	return statement;
-}
-
-static void
-arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement)
-{
-	EState	   *estate = query->estate;
-	const SdStatement *own = sd_run_current(query->sourceText);
-	RangeTblEntry *rte;
-	SdPermissions *permissions;
-	bool		deletes;
-
-	if (state->operation == CMD_INSERT)
-		arm_insert(estate, state);
-	if (state->operation != CMD_UPDATE && state->operation != CMD_MERGE)
-		return;
-	if (own && (own->kind == SD_RUN_FLAG || own->kind == SD_RUN_LINKS))
-	{
-		arm_own_update(estate, state, own->kind);
-		return;
-	}
-	if (!sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), NULL))
-		return;
-	rte = exec_rt_fetch(((ModifyTable *) state->ps.plan)->nominalRelation, estate);
-	if (!sd_has_permissions(rte))
-		return;
-	permissions = sd_estate_permissions(estate, rte);
-	deletes = (permissions->requiredPerms & ACL_DELETE) != 0;
-	if (!deletes || (state->operation == CMD_UPDATE &&
-					 (permissions->requiredPerms & ACL_UPDATE) != 0))
-	{
-		arm_user_update(estate, state, permissions->updatedCols);
-		return;
-	}
-	if (state->operation == CMD_MERGE && (permissions->requiredPerms & ACL_UPDATE) == 0)
-		state->mt_merge_subcommands &= ~MERGE_UPDATE;
-	if (*statement == NULL)
-		*statement = make_statement(estate, own && (eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0);
-	arm_target(*statement, state, state->operation == CMD_MERGE);
-}
-
-/*
- * After ExecutorStart: looks for the ModifyTable nodes of the statement, which
- * are its top and those of data-modifying CTEs.
- */
-void
-sd_statement_start(QueryDesc *query, int eflags)
-{
-	EState	   *estate = query->estate;
-	Statement  *statement = NULL;
-	MemoryContext old;
-	ListCell   *lc;
-
-	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == NULL)
-		return;
-	if (!IsA(query->planstate, ModifyTableState) && estate->es_auxmodifytables == NIL)
-		return;
-	old = MemoryContextSwitchTo(estate->es_query_cxt);
-	if (IsA(query->planstate, ModifyTableState))
-		arm(query, (ModifyTableState *) query->planstate, eflags, &statement);
-	foreach(lc, estate->es_auxmodifytables)
-		arm(query, lfirst(lc), eflags, &statement);
-	MemoryContextSwitchTo(old);
-}
-
-/* Before rows are processed: the user's BEFORE DELETE STATEMENT triggers. */
-void
-sd_statement_run(QueryDesc *query)
-{
-	Statement  *statement = statements ? find_statement(query->estate) : NULL;
-	MemoryContext old;
-	ListCell   *lc;
-
-	if (statement == NULL || statement->running)
-		return;
-	statement->running = true;
-	old = MemoryContextSwitchTo(query->estate->es_query_cxt);
-	foreach(lc, statement->targets)
-	{
-		Target	   *target = lfirst(lc);
-
-		if (target->root_copy)
-			ExecBSDeleteTriggers(query->estate, target->root_copy);
-	}
-	MemoryContextSwitchTo(old);
-}
-
-/* Runs data-modifying CTEs that nobody read to their end. */
-static void
-complete_ctes(EState *estate)
-{
-	ListCell   *lc;
-
-	estate->es_direction = ForwardScanDirection;
-	foreach(lc, estate->es_auxmodifytables)
-	{
-		PlanState  *state = lfirst(lc);
-
-		for (;;)
-		{
-			TupleTableSlot *slot;
-
-			ResetPerTupleExprContext(estate);
-			slot = ExecProcNode(state);
-			if (TupIsNull(slot))
-				break;
-		}
-	}
-}
-
-/*
- * Before ExecutorFinish fires AFTER triggers: the cascade, and the log.  The
- * user's AFTER STATEMENT triggers are queued first, as they would be.
- */
-void
-sd_statement_finish(QueryDesc *query)
-{
-	EState	   *estate = query->estate;
-	Statement  *statement = statements ? find_statement(estate) : NULL;
-	MemoryContext old;
-	List	   *deleted = NIL;
-	List	   *counts = NIL;
-	ResultRelInfo *first = NULL;
-	ListCell   *lc;
-
-	if (statement == NULL)
-		return;
-	sd_statement_run(query);
-	old = MemoryContextSwitchTo(estate->es_query_cxt);
-	complete_ctes(estate);
-	unlink_statement(statement);
-	foreach(lc, statement->targets)
-	{
-		Target	   *target = lfirst(lc);
-		int64		rows = target->bare ? estate->es_processed : target->rows;
-		ListCell   *set;
-
-		if (target->root_copy)
-			ExecASDeleteTriggers(estate, target->root_copy, target->transition);
-		counts = sd_count_rows(counts, sd_partition_root(RelationGetRelid(target->rel)), rows);
-		foreach(set, target->captures)
-		{
-			if (sd_rowset_count(((SdDeleted *) lfirst(set))->rows) == 0)
-			{
-				sd_deleted_free(lfirst(set));
-				continue;
-			}
-			deleted = lappend(deleted, lfirst(set));
-			first = target->state->rootResultRelInfo;
-		}
-	}
-	if (statement->cascade)
-		sd_cascade_add(statement->cascade, deleted, counts);
-	else
-	{
-		int			named = list_length(counts);
-
-		if (deleted)
-			counts = sd_cascade(estate, first, deleted, counts);
-		sd_deletion_log(counts, named);
-	}
-	MemoryContextSwitchTo(old);
 }

@@ -1,18 +1,38 @@
 /*
- * triggers.h - what a statement that deletes does beside changing the flag.
+ * triggers.h - virtual triggers: what a DELETE does beside changing the flag.
  */
 #ifndef SD_TRIGGERS_H
 #define SD_TRIGGERS_H
 
+#include "commands/trigger.h"
 #include "compat.h"
-#include "executor/execdesc.h"
+#include "nodes/execnodes.h"
+#include "run.h"
 #include "utils/relcache.h"
+
+/* One ModifyTable that deletes. */
+typedef struct SdTarget
+{
+	ModifyTableState *state;
+	Relation	rel;			/* the table named in the statement */
+	bool		mixed;			/* MERGE: each row may be a deletion or not */
+	bool		bare;			/* no virtual trigger counts the rows */
+	int64		rows;			/* deleted so far, when one counts */
+	List	   *captures;		/* SdDeleted */
+	ResultRelInfo *root_copy;	/* with the triggers as they are, for the
+								 * DELETE statement triggers */
+	TransitionCaptureState *transition; /* of the user's DELETE triggers */
+	TransitionCaptureState *user_transition;	/* MERGE: of the user's UPDATE
+												 * and INSERT triggers */
+} SdTarget;
 
 extern bool sd_deletes_need_lock(Relation rel);
 pg_noreturn extern void sd_refuse_flag_change(Oid relid, AttrNumber att);
 
-extern void sd_statement_start(QueryDesc *query, int eflags);
-extern void sd_statement_run(QueryDesc *query);
-extern void sd_statement_finish(QueryDesc *query);
+extern SdTarget *sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed,
+							   MemoryContext rows_context);
+extern void sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind);
+extern void sd_arm_user_update(EState *estate, ModifyTableState *state, Bitmapset *updated);
+extern void sd_arm_insert(EState *estate, ModifyTableState *state);
 
 #endif							/* SD_TRIGGERS_H */

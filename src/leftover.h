@@ -1,0 +1,13 @@
+/*
+ * leftover.h - telling what an undelete leaves behind.
+ */
+#ifndef SD_LEFTOVER_H
+#define SD_LEFTOVER_H
+
+#include "touched.h"
+
+extern void sd_report_taken_back(SdUndelete *undelete);
+extern void sd_report_left_below(SdUndelete *undelete, SdTouched *root);
+extern void sd_report_unconnected(SdTouched *root);
+
+#endif							/* SD_LEFTOVER_H */

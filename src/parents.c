@@ -1,0 +1,280 @@
+/*
+ * parents.c - the other parents of rows that come back.
+ *
+ * They are looked at under the lock that a new reference takes.  A row below
+ * with a deleted parent of the same deletion is made deleted again, which may
+ * concern rows below it in turn, to the fixed point; it comes back with its
+ * last parent.  A deleted parent of another deletion is an error, or is brought
+ * back too (with_parents).
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/xact.h"
+#include "cascade.h"
+#include "catalog/objectaddress.h"
+#include "catalog/pg_type.h"
+#include "compat.h"
+#include "miscadmin.h"
+#include "parents.h"
+#include "registry.h"
+#include "rowkey.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+/*
+ * The deleted ones among the parents, over one foreign key, of the touched
+ * rows; all of them are locked as for a new reference.  NULL when there are
+ * none.  Columns: k<att> of the parent's key, deletion_id.
+ */
+static SdRowset *
+dead_parents(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey)
+{
+	SdTouched    *parent = sd_touched_table(undelete, fkey->parent);
+	StringInfoData sql;
+	StringInfoData columns;
+	char		column[SD_COLUMN_SIZE];
+	SdStatement statement = {0};
+	SdRowset   *dead = NULL;
+
+	initStringInfo(&columns);
+	for (int i = 0; i < fkey->nkeys; i++)
+		appendStringInfo(&columns, "%s AS " SD_KEY_PREFIX "%d, ",
+						 sd_fkey_column(column, "p", NULL, fkey->parent, fkey->parent_att[i]),
+						 fkey->parent_att[i]);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "WITH locked AS MATERIALIZED (SELECT %sp.%s AS deletion_id, p.%s AS live"
+					 " FROM %s%s p WHERE EXISTS (SELECT FROM " SD_ROWS_NAME " c WHERE c.flipped AND ",
+					 columns.data, parent->deletion_id, parent->flag,
+					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent));
+	sd_fkey_match(&sql, fkey, "p", NULL, "c", SD_KEY_PREFIX);
+	appendStringInfoString(&sql, ") FOR KEY SHARE OF p) SELECT ");
+	for (int i = 0; i < fkey->nkeys; i++)
+		appendStringInfo(&sql, SD_KEY_PREFIX "%d, ", fkey->parent_att[i]);
+	appendStringInfoString(&sql, "deletion_id FROM locked WHERE NOT live");
+
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = fkey->parent;
+	statement.latest = true;
+	statement.ninputs = 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = child->rows;
+	statement.result = &dead;
+	sd_run(&statement);
+	if (sd_rowset_count(dead) > 0)
+		return dead;
+	sd_rowset_free(dead);
+	return NULL;
+}
+
+/* Makes rows deleted again whose deleted parent went in the same deletion. */
+static int64
+take_back(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey, SdRowset *dead)
+{
+	StringInfoData sql;
+	SdRowset   *result;
+	int64		n;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "UPDATE %s c SET %s = false FROM " SD_ROWS_NAME " s, softdelete_dead p"
+					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND c.%s"
+					 " AND s.flipped AND NOT s.upper AND p.deletion_id = s.deletion_id AND ",
+					 sd_quoted_relation(child->relid), child->flag, child->flag);
+	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "s", SD_KEY_PREFIX);
+	appendStringInfoString(&sql, " RETURNING 1");
+	result = sd_touched_run(undelete, child, SD_RUN_FLAG, sql.data, NULL, 2, SD_ROWS_NAME, child->rows,
+					"softdelete_dead", dead);
+	n = sd_rowset_count(result);
+	sd_rowset_free(result);
+	child->restored -= n;
+	child->taken_back += n;
+	return n;
+}
+
+/*
+ * Of the deleted parents those that a row needs which is to stay live: named
+ * by the caller, or taken by another deletion than its parent.
+ */
+static SdRowset *
+needed_parents(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey, SdRowset *dead)
+{
+	StringInfoData sql;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT DISTINCT ");
+	for (int i = 0; i < fkey->nkeys; i++)
+		appendStringInfo(&sql, "p." SD_KEY_PREFIX "%d, ", fkey->parent_att[i]);
+	appendStringInfo(&sql, "p.deletion_id FROM %s c, " SD_ROWS_NAME " s, softdelete_dead p"
+					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND c.%s AND s.flipped"
+					 " AND (s.upper OR p.deletion_id IS DISTINCT FROM s.deletion_id) AND ",
+					 sd_quoted_relation(child->relid), child->flag);
+	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "s", SD_KEY_PREFIX);
+	return sd_touched_run(undelete, child, SD_RUN_PHYSICAL, sql.data, NULL, 2, SD_ROWS_NAME, child->rows,
+				  "softdelete_dead", dead);
+}
+
+static void
+refuse_dead_parent(const SdTouched *child, const SdForeignKey *fkey, SdRowset *needed)
+{
+	SdRowKeys	key = {.relid = fkey->parent};
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(needed->desc, &TTSOpsMinimalTuple);
+	Relation	rel = table_open(fkey->child, AccessShareLock);
+	bool		isnull;
+	Datum		deletion;
+
+	for (int i = 0; i < fkey->nkeys; i++)
+		key.atts = lappend_int(key.atts, fkey->parent_att[i]);
+	tuplestore_rescan(needed->store);
+	(void) tuplestore_gettupleslot(needed->store, true, true, slot);
+	deletion = slot_getattr(slot, fkey->nkeys + 1, &isnull);
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("cannot undelete in table \"%s\": a parent by foreign key constraint \"%s\" is deleted",
+					get_rel_name(fkey->child), fkey->name),
+			 isnull ?
+			 errdetail("Key %s of table \"%s\" is deleted.",
+					   sd_rowkeys_first(&key, needed), get_rel_name(fkey->parent)) :
+			 errdetail("Key %s of table \"%s\" was deleted by deletion " INT64_FORMAT ".",
+					   sd_rowkeys_first(&key, needed), get_rel_name(fkey->parent),
+					   DatumGetInt64(deletion)),
+			 errhint("Undelete the parent first, or use with_parents := true."),
+			 errtableconstraint(rel, fkey->name)));
+}
+
+/* An undelete needs what seeing a row and inserting it would need. */
+void
+sd_undelete_privileges(Oid relid)
+{
+	if (pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) != ACLCHECK_OK ||
+		pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) != ACLCHECK_OK)
+		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)),
+					   get_rel_name(relid));
+}
+
+/* Brings back parents, on behalf of rows that need them. */
+static void
+restore_parents(SdUndelete *undelete, const SdForeignKey *fkey, SdRowset *needed)
+{
+	SdTouched    *parent = sd_touched_table(undelete, fkey->parent);
+	StringInfoData sql;
+	const char *sep = "";
+	char		left[SD_COLUMN_SIZE];
+	char		right[SD_COLUMN_SIZE];
+	SdRowset   *rows;
+
+	sd_undelete_privileges(fkey->parent);
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM softdelete_needed n WHERE NOT c.%s AND ",
+					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent),
+					 parent->flag, parent->flag);
+	for (int i = 0; i < fkey->nkeys; i++)
+	{
+		appendStringInfoString(&sql, sep);
+		sd_equal(&sql, sd_fkey_column(left, "c", NULL, fkey->parent, fkey->parent_att[i]),
+				 sd_fkey_column(right, "n", SD_KEY_PREFIX, fkey->parent, fkey->parent_att[i]),
+				 get_atttype(fkey->parent, fkey->parent_att[i]));
+		sep = " AND ";
+	}
+	appendStringInfo(&sql, " RETURNING %s", sd_touched_columns(parent, true, true));
+	rows = sd_touched_run(undelete, parent, SD_RUN_FLAG, sql.data, NULL, 1, "softdelete_needed", needed,
+				  NULL, NULL);
+
+	/* deleted after our snapshot was taken, which still shows it live */
+	if (IsolationUsesXactSnapshot() && sd_rowset_count(rows) < sd_rowset_count(needed))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent delete")));
+	sd_touch(undelete, parent, rows, true, true, false, InvalidOid);
+}
+
+/* Takes back to the fixed point. */
+static void
+take_back_all(SdUndelete *undelete)
+{
+	bool		again = true;
+
+	while (again)
+	{
+		ListCell   *lt;
+
+		again = false;
+		foreach(lt, undelete->tables)
+		{
+			SdTouched    *child = lfirst(lt);
+			ListCell   *lc;
+
+			if (child->rows == NULL)
+				continue;
+			foreach(lc, child->above)
+			{
+				SdForeignKey *fkey = lfirst(lc);
+				SdRowset   *dead;
+
+				/* parents made live by us are live while none is taken back */
+				if (!undelete->took_back && fkey->id == child->via)
+					continue;
+				dead = dead_parents(undelete, child, fkey);
+				if (dead == NULL)
+					continue;
+				if (take_back(undelete, child, fkey, dead) > 0)
+					again = undelete->took_back = true;
+				sd_rowset_free(dead);
+			}
+		}
+	}
+}
+
+/* Deleted parents of other deletions; true if some were brought back. */
+static bool
+settle_parents(SdUndelete *undelete)
+{
+	bool		restored = false;
+	ListCell   *lt;
+
+	foreach(lt, undelete->tables)
+	{
+		SdTouched    *child = lfirst(lt);
+		ListCell   *lc;
+
+		if (child->rows == NULL)
+			continue;
+		foreach(lc, child->above)
+		{
+			SdForeignKey *fkey = lfirst(lc);
+			SdRowset   *dead;
+			SdRowset   *needed;
+
+			if (fkey->id == child->via)
+				continue;
+			dead = dead_parents(undelete, child, fkey);
+			if (dead == NULL)
+				continue;
+			needed = needed_parents(undelete, child, fkey, dead);
+			if (sd_rowset_count(needed) > 0)
+			{
+				if (!undelete->with_parents)
+					refuse_dead_parent(child, fkey, needed);
+				restore_parents(undelete, fkey, needed);
+				restored = true;
+			}
+			sd_rowset_free(needed);
+			sd_rowset_free(dead);
+		}
+	}
+	return restored;
+}
+
+/*
+ * Looks at the other parents of all touched rows, under lock, until every row that
+ * is live has live parents.  Errors: 23503, 40001, 42501.
+ */
+void
+sd_parents_settle(SdUndelete *undelete)
+{
+	do
+		take_back_all(undelete);
+	while (settle_parents(undelete));
+}

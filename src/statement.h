@@ -1,0 +1,13 @@
+/*
+ * statement.h - statements under way.
+ */
+#ifndef SD_STATEMENT_H
+#define SD_STATEMENT_H
+
+#include "executor/execdesc.h"
+
+extern void sd_statement_start(QueryDesc *query, int eflags);
+extern void sd_statement_run(QueryDesc *query);
+extern void sd_statement_finish(QueryDesc *query);
+
+#endif							/* SD_STATEMENT_H */

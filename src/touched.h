@@ -1,0 +1,60 @@
+/*
+ * touched.h - the rows that an undelete has touched.
+ */
+#ifndef SD_TOUCHED_H
+#define SD_TOUCHED_H
+
+#include "executor/spi.h"
+#include "fkey.h"
+#include "rowset.h"
+#include "run.h"
+
+/* A registered table in which rows have been touched. */
+typedef struct SdTouched
+{
+	Oid			relid;
+	char	   *flag;			/* quoted names of its two columns */
+	char	   *deletion_id;
+	List	   *below;			/* SdForeignKey that reference it */
+	List	   *above;			/* SdForeignKey of it to registered tables */
+	List	   *atts;			/* columns that these need */
+	SdRowset   *rows;			/* all rows touched; NULL until the first:
+								 * tableoid, tid, upper (named by the caller, or
+								 * a parent brought back for a row), flipped
+								 * (made live now), deletion_id, k<att> ... */
+	Oid			via;			/* foreign key over which they all came from
+								 * parents made live now; else InvalidOid */
+	bool		has_upper;
+	int64		restored;		/* rows made live, less those taken back */
+	int64		taken_back;
+} SdTouched;
+
+/* Rows that may have more below them. */
+typedef struct SdWork
+{
+	SdTouched    *table;
+	SdRowset   *rows;
+	bool		flipped;		/* were they made live now? */
+} SdWork;
+
+typedef struct SdUndelete
+{
+	List	   *tables;			/* SdTouched */
+	List	   *work;			/* SdWork */
+	bool		with_parents;
+	bool		repeated;		/* has some of it been brought back before? */
+	bool		took_back;		/* has a row been made deleted again? */
+	MemoryContext context;		/* of all this */
+} SdUndelete;
+
+extern SdTouched *sd_touched_table(SdUndelete *undelete, Oid relid);
+extern char *sd_touched_columns(const SdTouched *table, bool upper, bool flipped);
+extern SdRowset *sd_touched_run(const SdUndelete *undelete, const SdTouched *table, SdRunKind kind,
+								const char *sql, SPIPlanPtr *plan, int ninputs,
+								const char *name1, SdRowset *rows1,
+								const char *name2, SdRowset *rows2);
+extern void sd_touch(SdUndelete *undelete, SdTouched *table, SdRowset *rows, bool upper,
+					 bool flipped, bool descend, Oid via);
+extern SdRowset *sd_touched_live(const SdUndelete *undelete, const SdTouched *table);
+
+#endif							/* SD_TOUCHED_H */
