@@ -30,6 +30,7 @@
 #include "plans.h"
 #include "registry.h"
 #include "run.h"
+#include "unlinked.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -474,6 +475,7 @@ work_off(SdCascade *cascade)
 		MemoryContext old = MemoryContextSwitchTo(item_context);
 
 		cascade->items = list_delete_first(cascade->items);
+		sd_unlinked_journal(set);
 		if (sd_rowset_count(set->rows) > 1 && row_order_matters(set))
 			act_row_by_row(cascade, set);
 		else

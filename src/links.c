@@ -1,8 +1,8 @@
 /*
  * links.c - the journal of references that a deletion took away.
  *
- * What ON DELETE SET NULL or SET DEFAULT is about to overwrite is written to
- * softdelete.link, so that undelete can put it back: which foreign key, the
+ * What ON DELETE SET NULL or SET DEFAULT is about to overwrite, or what the
+ * transaction itself gave up before (unlinked.c), is written to softdelete.link, so that undelete can put it back: which foreign key, the
  * parent's key, the key of the row, the values before and after.  Values are
  * kept as text in the order of the constraint's columns, which a dump carries.
  * The foreign key is known again by its name or by the names of its columns, so
@@ -46,10 +46,10 @@ is_set_column(const SdForeignKey *fkey, AttrNumber att)
  * its primary key or, without one, all of them; but not those that the foreign
  * key's action sets, nor the two of softdelete's own.
  */
-static List *
-row_key(Oid relid, const SdForeignKey *fkey)
+List *
+sd_row_key(const SdForeignKey *fkey)
 {
-	Relation	rel = table_open(relid, AccessShareLock);
+	Relation	rel = table_open(fkey->child, AccessShareLock);
 	Oid			index = sd_primary_key_index(rel);
 	List	   *key = NIL;
 	SdTable		table = {0};
@@ -69,7 +69,7 @@ row_key(Oid relid, const SdForeignKey *fkey)
 	}
 	else
 	{
-		(void) sd_registered(relid, &table);
+		(void) sd_registered(fkey->child, &table);
 		for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
 		{
 			Form_pg_attribute att = TupleDescAttr(RelationGetDescr(rel), i);
@@ -123,7 +123,7 @@ sd_links_query(const SdForeignKey *fkey)
 		appendStringInfo(&sql, "%s%s::pg_catalog.text", i ? ", " : "",
 						 sd_fkey_column(column, "p", SD_KEY_PREFIX, fkey->parent, fkey->parent_att[i]));
 	appendStringInfoString(&sql, "], ARRAY[");
-	foreach(lc, row_key(fkey->child, fkey))
+	foreach(lc, sd_row_key(fkey))
 	{
 		appendStringInfo(&sql, "%s%s::pg_catalog.text", sep,
 						 sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)));
@@ -249,21 +249,15 @@ find_links(const SdForeignKey *fkey, SdRowset *parents)
 	return links;
 }
 
-/* "c.a IS NULL AND ...": the columns still have what the action set. */
+/* "c.a is what it was set to AND ...". */
 static void
 append_unchanged(StringInfo sql, const SdForeignKey *fkey)
 {
 	char		column[SD_COLUMN_SIZE];
 
 	for (int s = 0; s < fkey->nset; s++)
-	{
-		sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]);
-		if (fkey->on_delete == FKCONSTR_ACTION_SETNULL)
-			appendStringInfo(sql, " AND %s IS NULL", column);
-		else
-			appendStringInfo(sql, " AND %s::pg_catalog.text IS NOT DISTINCT FROM (l.new_values)[%d]",
-							 column, s + 1);
-	}
+		appendStringInfo(sql, " AND %s::pg_catalog.text IS NOT DISTINCT FROM (l.new_values)[%d]",
+						 sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]), s + 1);
 }
 
 /* "c.key = (l.row_key)[1]::type AND ...": by the primary key. */
@@ -292,6 +286,7 @@ static void
 append_nth_row(StringInfo sql, const SdForeignKey *fkey, const List *key)
 {
 	StringInfoData row_key;
+	StringInfoData values;
 	char		column[SD_COLUMN_SIZE];
 	const ListCell *lc;
 
@@ -301,15 +296,16 @@ append_nth_row(StringInfo sql, const SdForeignKey *fkey, const List *key)
 		appendStringInfo(&row_key, "%s%s::pg_catalog.text", row_key.len > 6 ? ", " : "",
 						 sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)));
 	appendStringInfoString(&row_key, "]::pg_catalog.text[]");
-	appendStringInfo(sql, ", (SELECT c.ctid AS tid, c.tableoid, %s AS row_key,"
-					 " pg_catalog.row_number() OVER (PARTITION BY %s) AS n FROM %s%s c WHERE true",
-					 row_key.data, row_key.data, sd_only(fkey->child), sd_quoted_relation(fkey->child));
+	initStringInfo(&values);
 	for (int s = 0; s < fkey->nset; s++)
-		if (fkey->on_delete == FKCONSTR_ACTION_SETNULL)
-			appendStringInfo(sql, " AND %s IS NULL",
-							 sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]));
-	appendStringInfoString(sql, ") r WHERE c.ctid = r.tid AND c.tableoid = r.tableoid"
-						   " AND r.row_key = l.row_key AND r.n = l.n");
+		appendStringInfo(&values, "%s%s::pg_catalog.text", s ? ", " : "",
+						 sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]));
+	appendStringInfo(sql, ", (SELECT c.ctid AS tid, c.tableoid, %s AS row_key, ARRAY[%s] AS new_values,"
+					 " pg_catalog.row_number() OVER (PARTITION BY %s, %s) AS n FROM %s%s c) r"
+					 " WHERE c.ctid = r.tid AND c.tableoid = r.tableoid AND r.row_key = l.row_key"
+					 " AND r.new_values = l.new_values AND r.n = l.n",
+					 row_key.data, values.data, row_key.data, values.data,
+					 sd_only(fkey->child), sd_quoted_relation(fkey->child));
 }
 
 static char *
@@ -327,7 +323,7 @@ put_back_statement(const SdForeignKey *fkey, const List *key)
 						 quote_identifier(get_attname(fkey->child, fkey->set_att[s], false)), s + 1,
 						 sd_type_name(get_atttype(fkey->child, fkey->set_att[s])));
 	appendStringInfoString(&sql, " FROM (SELECT x.*, pg_catalog.row_number() OVER"
-						   " (PARTITION BY x.row_key ORDER BY x.id) AS n FROM softdelete_links x) l");
+						   " (PARTITION BY x.row_key, x.new_values ORDER BY x.id) AS n FROM softdelete_links x) l");
 	if (has_key)
 	{
 		appendStringInfoString(&sql, " WHERE true");
@@ -362,7 +358,7 @@ void
 sd_links_put_back(const SdForeignKey *fkey, SdRowset *parents)
 {
 	SdRowset   *links = find_links(fkey, parents);
-	List	   *key = row_key(fkey->child, fkey);
+	List	   *key = sd_row_key(fkey);
 	SdStatement statement = {0};
 	SdRowset   *restored = NULL;
 	int64		n = sd_rowset_count(links);
@@ -390,4 +386,29 @@ sd_links_put_back(const SdForeignKey *fkey, SdRowset *parents)
 		sd_rowset_free(restored);
 	}
 	sd_rowset_free(links);
+}
+
+/* Does the journal have anything of these deletions (a list of int64 pointers)? */
+bool
+sd_links_exist(List *deletions)
+{
+	StringInfoData sql;
+	SdStatement statement = {0};
+	const char *sep = "";
+	ListCell   *lc;
+
+	if (deletions == NIL)
+		return false;
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT pg_catalog.count(*) FROM " SD_SCHEMA ".link l WHERE l.deletion_id IN (");
+	foreach(lc, deletions)
+	{
+		appendStringInfo(&sql, "%s" INT64_FORMAT, sep, *(int64 *) lfirst(lc));
+		sep = ", ";
+	}
+	appendStringInfoChar(&sql, ')');
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("link");
+	return sd_run_int64(&statement) > 0;
 }

@@ -7,7 +7,9 @@
 #include "fkey.h"
 #include "rowset.h"
 
+extern List *sd_row_key(const SdForeignKey *fkey);
 extern char *sd_links_query(const SdForeignKey *fkey);
+extern bool sd_links_exist(List *deletions);
 extern void sd_links_put_back(const SdForeignKey *fkey, SdRowset *parents);
 extern void sd_links_write(const SdForeignKey *fkey, SdRowset *links);
 

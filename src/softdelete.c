@@ -20,6 +20,7 @@
 #include "settings.h"
 #include "statement.h"
 #include "tcop/utility.h"
+#include "unlinked.h"
 #include "utility.h"
 #include "visibility.h"
 
@@ -140,6 +141,7 @@ _PG_init(void)
 	sd_registry_init();
 	sd_plans_init();
 	sd_deletion_init();
+	sd_unlinked_init();
 
 	next_planner = planner_hook;
 	planner_hook = plan;

@@ -93,7 +93,11 @@ arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement
 		return;
 	}
 	if (!sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), NULL))
+	{
+		if (own == NULL)
+			sd_arm_user_update(estate, state, true);
 		return;
+	}
 	rte = exec_rt_fetch(((ModifyTable *) state->ps.plan)->nominalRelation, estate);
 	if (!sd_has_permissions(rte))
 		return;
@@ -102,7 +106,7 @@ arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement
 	if (!deletes || (state->operation == CMD_UPDATE &&
 					 (permissions->requiredPerms & ACL_UPDATE) != 0))
 	{
-		sd_arm_user_update(estate, state, permissions->updatedCols);
+		sd_arm_user_update(estate, state, own == NULL);
 		return;
 	}
 	if (state->operation == CMD_MERGE && (permissions->requiredPerms & ACL_UPDATE) == 0)

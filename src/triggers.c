@@ -38,6 +38,7 @@
 #include "registry.h"
 #include "run.h"
 #include "triggers.h"
+#include "unlinked.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -51,6 +52,8 @@ typedef enum Role
 								 * foreign key */
 	ROLE_CAPTURE,
 	ROLE_WATCH,					/* an UPDATE by the user that names the flag */
+	ROLE_UNLINK,				/* an UPDATE by the user that may give up
+								 * references to registered tables */
 	ROLE_CONFLICT				/* an INSERT ... ON CONFLICT DO NOTHING */
 } Role;
 
@@ -74,6 +77,7 @@ typedef struct Virtual
 	ResultRelInfo *events;		/* ROLE_CAPTURE: carries the user's AFTER
 								 * DELETE ROW triggers, if there are any */
 	List	   *captures;		/* ROLE_CAPTURE: Capture */
+	List	   *unlinking;		/* ROLE_UNLINK: SdUnlinking */
 	List	   *fkeys;			/* ROLE_PARENTS: SdForeignKey, deferrable */
 	char	   *user_enabled;	/* ROLE_DECIDE: tgenabled of the originals */
 	TupleTableSlot *lock_slot;	/* ROLE_DECIDE */
@@ -287,6 +291,10 @@ virtual_trigger(PG_FUNCTION_ARGS)
 			break;
 		case ROLE_WATCH:
 			watch(v, data);
+			break;
+		case ROLE_UNLINK:
+			sd_unlinking_row(v->estate, v->unlinking, data->tg_relation,
+							 data->tg_trigtuple, data->tg_newtuple);
 			break;
 		case ROLE_CONFLICT:
 			sd_conflict_check(v->leaf, data->tg_trigslot, v->estate, &v->table);
@@ -670,45 +678,56 @@ sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
 }
 
 /*
- * An UPDATE by the user is watched where it names the flag or deletion_id, or
- * where a BEFORE trigger might change them; and it passes the guard where it
- * may move rows between partitions.
+ * One result relation of an UPDATE by the user.  Where it is registered it is
+ * watched if the statement names the flag or deletion_id, or if a BEFORE trigger
+ * might change them, and it passes the guard where rows may move between
+ * partitions.  Registered or not, references to registered tables that it may
+ * give up are looked for.
  */
+static void
+arm_updated_leaf(EState *estate, ResultRelInfo *leaf, Bitmapset *updated, bool partitioned,
+				 bool moves, bool unlinks)
+{
+	Relation	rel = leaf->ri_RelationDesc;
+	List	   *unlinking = unlinks && rel->rd_rel->relkind == RELKIND_RELATION ?
+		sd_unlinking(estate, rel, updated) : NIL;
+	bool		changed = leaf->ri_TrigDesc && leaf->ri_TrigDesc->trig_update_before_row;
+	SdTable		table = {0};
+	bool		registered = sd_registered(RelationGetRelid(rel), &table);
+	bool		watched = registered &&
+		(changed ||
+		 bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber, updated) ||
+		 bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated));
+	TriggerDesc *triggers;
+	int			n;
+
+	if (!watched && !(registered && moves) && unlinking == NIL)
+		return;
+	triggers = copy_triggers(leaf->ri_TrigDesc, 2);
+	n = triggers->numtriggers;
+	triggers->numtriggers += (watched ? 1 : 0) + (unlinking ? 1 : 0);
+	if (registered && (moves || (partitioned && changed)))
+		switch_off_guard(triggers);
+	set_triggers(estate, leaf, triggers);
+	if (watched)
+		(void) set_virtual(leaf, n++, ROLE_WATCH, estate, &table, NULL, NULL);
+	if (unlinking)
+		set_virtual(leaf, n, ROLE_UNLINK, estate, &table, NULL, NULL)->unlinking = unlinking;
+}
+
+/* An UPDATE by the user; "unlinks": references that it gives up are remembered. */
 void
-sd_arm_user_update(EState *estate, ModifyTableState *state, Bitmapset *updated)
+sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks)
 {
 	Relation	root = state->rootResultRelInfo->ri_RelationDesc;
 	bool		partitioned = root->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
 	bool		moves = ((ModifyTable *) state->ps.plan)->partColsUpdated;
-	SdTable		table;
 	int			n;
-	ResultRelInfo **all;
-	bool		names;
+	ResultRelInfo **all = result_relations(state, &n);
 
-	(void) sd_registered(RelationGetRelid(root), &table);
-	names = bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber, updated) ||
-		bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated);
-	all = result_relations(state, &n);
 	for (int i = 0; i < n; i++)
-	{
-		bool		changed = all[i]->ri_TrigDesc && all[i]->ri_TrigDesc->trig_update_before_row;
-		bool		watched = names || changed;
-		TriggerDesc *triggers;
-
-		if (!watched && !moves)
-			continue;
-		if (!sd_registered(RelationGetRelid(all[i]->ri_RelationDesc), &table))
-			continue;
-		triggers = copy_triggers(all[i]->ri_TrigDesc, 1);
-		if (moves || (partitioned && changed))
-			switch_off_guard(triggers);
-		if (watched)
-			triggers->numtriggers++;
-		set_triggers(estate, all[i], triggers);
-		if (watched)
-			set_virtual(all[i], triggers->numtriggers - 1, ROLE_WATCH, estate, &table,
-						NULL, NULL);
-	}
+		arm_updated_leaf(estate, all[i], ExecGetUpdatedCols(all[i], estate), partitioned, moves,
+						 unlinks);
 }
 
 /*

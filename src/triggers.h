@@ -32,7 +32,7 @@ pg_noreturn extern void sd_refuse_flag_change(Oid relid, AttrNumber att);
 extern SdTarget *sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed,
 							   MemoryContext rows_context);
 extern void sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind);
-extern void sd_arm_user_update(EState *estate, ModifyTableState *state, Bitmapset *updated);
+extern void sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks);
 extern void sd_arm_insert(EState *estate, ModifyTableState *state);
 
 #endif							/* SD_TRIGGERS_H */

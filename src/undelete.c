@@ -133,9 +133,12 @@ descend(SdUndelete *undelete)
 
 /* Puts back the references that the deletion took from the rows that came back. */
 static void
-put_back_all_links(SdUndelete *undelete)
+put_back_all_links(SdUndelete *undelete, List *deletions)
 {
 	ListCell   *lt;
+
+	if (!sd_links_exist(deletions))
+		return;
 
 	foreach(lt, undelete->tables)
 	{
@@ -149,9 +152,6 @@ put_back_all_links(SdUndelete *undelete)
 		{
 			SdForeignKey *fkey = lfirst(lc);
 
-			if (fkey->on_delete != FKCONSTR_ACTION_SETNULL &&
-				fkey->on_delete != FKCONSTR_ACTION_SETDEFAULT)
-				continue;
 			if (live == NULL)
 				live = sd_touched_live(undelete, table);
 			sd_links_put_back(fkey, live);
@@ -378,7 +378,7 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 	descend(&undelete);
 	sd_parents_settle(&undelete);
 	if (cascade)
-		put_back_all_links(&undelete);
+		put_back_all_links(&undelete, deletions_of_upper_rows(&undelete));
 	rows = total(&undelete);
 	log_undelete(&undelete, relid);
 	sd_report_taken_back(&undelete);
@@ -528,7 +528,7 @@ undelete_deletion(int64 deletion)
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	sd_parents_settle(&undelete);
-	put_back_all_links(&undelete);
+	put_back_all_links(&undelete, list_make1(&deletion));
 	rows = total(&undelete);
 	if (rows > 0)
 		sd_event_log("undelete", deletion, InvalidOid, rows);

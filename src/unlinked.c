@@ -1,0 +1,382 @@
+/*
+ * unlinked.c - references that a transaction gives up before it deletes.
+ *
+ * An application may do itself what ON DELETE SET NULL would do: it sets the
+ * foreign key to NULL, or to its default, and deletes the parent then.  (So do
+ * ORMs that do not leave it to the database.)  For undelete to put such a
+ * reference back, an UPDATE that gives one up is remembered for the
+ * transaction; when the parent is deleted in it, it is written to the journal
+ * as if the action had done it.
+ *
+ * What is remembered lives in tuplestores of the transaction.  What a
+ * subtransaction that has aborted remembered does not count.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/sysattr.h"
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/executor.h"
+#include "links.h"
+#include "nodes/makefuncs.h"
+#include "registry.h"
+#include "rewrite/rewriteHandler.h"
+#include "run.h"
+#include "unlinked.h"
+#include "utils/datum.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+#include "utils/typcache.h"
+
+#define ROW_PREFIX "r"
+#define OLD_PREFIX "o"
+#define NEW_PREFIX "n"
+
+/* Rows that gave up a reference by one foreign key. */
+typedef struct Pending
+{
+	Oid			fkey;
+	SdRowset   *rows;			/* subtransaction, r<att> the row's key, o<att>
+								 * and n<att> the foreign key's columns before
+								 * and after */
+} Pending;
+
+static List *pending = NIL;		/* Pending, of this transaction */
+static List *aborted = NIL;		/* int list: subtransactions */
+
+static void
+end_transaction(XactEvent event, void *arg)
+{
+	ListCell   *lc;
+
+	switch (event)
+	{
+		case XACT_EVENT_PRE_COMMIT:
+		case XACT_EVENT_PRE_PREPARE:
+			foreach(lc, pending)
+				tuplestore_end(((Pending *) lfirst(lc))->rows->store);
+			pending = NIL;
+			aborted = NIL;
+			break;
+		case XACT_EVENT_ABORT:
+			pending = NIL;
+			aborted = NIL;
+			break;
+		default:
+			break;
+	}
+}
+
+static void
+end_subtransaction(SubXactEvent event, SubTransactionId sub,
+				   SubTransactionId parent, void *arg)
+{
+	MemoryContext old;
+
+	if (event != SUBXACT_EVENT_ABORT_SUB || pending == NIL)
+		return;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	aborted = lappend_int(aborted, sub);
+	MemoryContextSwitchTo(old);
+}
+
+/* Registers the transaction callbacks; called once. */
+void
+sd_unlinked_init(void)
+{
+	RegisterXactCallback(end_transaction, NULL);
+	RegisterSubXactCallback(end_subtransaction, NULL);
+}
+
+/* ---------- an UPDATE that may give up references ---------- */
+
+static AttrNumber
+attribute_here(const SdForeignKey *fkey, AttrNumber att, Oid relid)
+{
+	return relid == fkey->child ? att : get_attnum(relid, get_attname(fkey->child, att, false));
+}
+
+static ExprState *
+default_of(EState *estate, Relation rel, AttrNumber att)
+{
+	Node	   *value = build_column_default(rel, att);
+
+	return value ? ExecPrepareExpr((Expr *) value, estate) : NULL;
+}
+
+static SdUnlinking *
+make_unlinking(EState *estate, Relation rel, const SdForeignKey *fkey)
+{
+	SdUnlinking *unlinking = palloc0(sizeof(SdUnlinking));
+	Oid			relid = RelationGetRelid(rel);
+	int			i = 0;
+	ListCell   *lc;
+
+	unlinking->fkey = fkey;
+	unlinking->child_att = palloc(fkey->nkeys * sizeof(AttrNumber));
+	unlinking->defaults = palloc0(fkey->nkeys * sizeof(ExprState *));
+	for (int k = 0; k < fkey->nkeys; k++)
+	{
+		unlinking->child_att[k] = attribute_here(fkey, fkey->child_att[k], relid);
+		unlinking->defaults[k] = default_of(estate, rel, unlinking->child_att[k]);
+	}
+	unlinking->key = sd_row_key(fkey);
+	unlinking->key_att = palloc(list_length(unlinking->key) * sizeof(AttrNumber));
+	foreach(lc, unlinking->key)
+		unlinking->key_att[i++] = attribute_here(fkey, lfirst_int(lc), relid);
+	return unlinking;
+}
+
+/*
+ * The foreign keys to registered tables of which an UPDATE of these columns may
+ * give up references: a list of SdUnlinking, in the current memory context;
+ * NIL for most.
+ */
+List *
+sd_unlinking(EState *estate, Relation rel, const Bitmapset *updated)
+{
+	List	   *unlinkings = NIL;
+	bool		any = false;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetFKeyList(rel))
+		any |= sd_registered(((ForeignKeyCacheInfo *) lfirst(lc))->confrelid, NULL);
+	if (!any)
+		return NIL;
+	foreach(lc, sd_fkeys_from(rel))
+	{
+		SdForeignKey *fkey = lfirst(lc);
+		bool		touched = false;
+
+		if (!sd_registered(fkey->parent, NULL))
+			continue;
+		for (int k = 0; k < fkey->nkeys; k++)
+			touched |= bms_is_member(attribute_here(fkey, fkey->child_att[k], RelationGetRelid(rel)) -
+									 FirstLowInvalidHeapAttributeNumber, updated);
+		if (touched)
+			unlinkings = lappend(unlinkings, make_unlinking(estate, rel, fkey));
+	}
+	return unlinkings;
+}
+
+/* ---------- its rows ---------- */
+
+static void
+add_columns(TupleDesc desc, int *n, const char *prefix, Oid relid, AttrNumber att)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(relid, att, &type, &typmod, &collation);
+	TupleDescInitEntry(desc, ++(*n), psprintf("%s%d", prefix, att), type, typmod, 0);
+	TupleDescInitEntryCollation(desc, *n, collation);
+}
+
+static SdRowset *
+make_rowset(const SdUnlinking *unlinking)
+{
+	const SdForeignKey *fkey = unlinking->fkey;
+	TupleDesc	desc = CreateTemplateTupleDesc(1 + list_length(unlinking->key) + 2 * fkey->nkeys);
+	int			n = 1;
+	ListCell   *lc;
+
+	TupleDescInitEntry(desc, 1, "subtransaction", INT8OID, -1, 0);
+	foreach(lc, unlinking->key)
+		add_columns(desc, &n, ROW_PREFIX, fkey->child, lfirst_int(lc));
+	for (int k = 0; k < fkey->nkeys; k++)
+		add_columns(desc, &n, OLD_PREFIX, fkey->child, fkey->child_att[k]);
+	for (int k = 0; k < fkey->nkeys; k++)
+		add_columns(desc, &n, NEW_PREFIX, fkey->child, fkey->child_att[k]);
+	return sd_rowset_create(desc);
+}
+
+static Pending *
+find_pending(Oid fkey)
+{
+	ListCell   *lc;
+
+	foreach(lc, pending)
+		if (((Pending *) lfirst(lc))->fkey == fkey)
+			return lfirst(lc);
+	return NULL;
+}
+
+/* Where rows that give up this reference are remembered, until the transaction ends. */
+static Pending *
+pending_of(const SdUnlinking *unlinking)
+{
+	Pending    *p = find_pending(unlinking->fkey->id);
+
+	if (p == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+		ResourceOwner owner = CurrentResourceOwner;
+
+		CurrentResourceOwner = TopTransactionResourceOwner;
+		p = palloc(sizeof(Pending));
+		p->fkey = unlinking->fkey->id;
+		p->rows = make_rowset(unlinking);
+		pending = lappend(pending, p);
+		CurrentResourceOwner = owner;
+		MemoryContextSwitchTo(old);
+	}
+	return p;
+}
+
+static bool
+is_default(EState *estate, ExprState *expression, Datum value, Oid type)
+{
+	bool		isnull;
+	Datum		datum;
+	TypeCacheEntry *entry;
+
+	if (expression == NULL)
+		return false;
+	datum = ExecEvalExprSwitchContext(expression, GetPerTupleExprContext(estate), &isnull);
+	if (isnull)
+		return false;
+	entry = lookup_type_cache(type, 0);
+	return datumIsEqual(datum, value, entry->typbyval, entry->typlen);
+}
+
+/* Did the row give up its reference: from a full key to NULL or a default? */
+static bool
+gives_up(EState *estate, const SdUnlinking *unlinking, TupleDesc desc,
+		 Datum *before, bool *before_null, Datum *after, bool *after_null)
+{
+	bool		changed = false;
+
+	for (int k = 0; k < unlinking->fkey->nkeys; k++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, unlinking->child_att[k] - 1);
+
+		if (before_null[k])
+			return false;
+		if (!after_null[k] && datumIsEqual(before[k], after[k], att->attbyval, att->attlen))
+			continue;
+		if (!after_null[k] && !is_default(estate, unlinking->defaults[k], after[k], att->atttypid))
+			return false;
+		changed = true;
+	}
+	return changed;
+}
+
+static void
+remember(EState *estate, const SdUnlinking *unlinking, Relation rel,
+		 HeapTuple before, HeapTuple after)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	int			nkeys = unlinking->fkey->nkeys;
+	int			nrow = list_length(unlinking->key);
+	int			n = 1 + nrow + 2 * nkeys;
+	Datum	   *values = palloc(n * sizeof(Datum));
+	bool	   *nulls = palloc(n * sizeof(bool));
+	Datum	   *old_values = values + 1 + nrow;
+	bool	   *old_nulls = nulls + 1 + nrow;
+	Pending    *p;
+
+	for (int k = 0; k < nkeys; k++)
+	{
+		old_values[k] = heap_getattr(before, unlinking->child_att[k], desc, &old_nulls[k]);
+		old_values[nkeys + k] = heap_getattr(after, unlinking->child_att[k], desc,
+											 &old_nulls[nkeys + k]);
+	}
+	if (!gives_up(estate, unlinking, desc, old_values, old_nulls,
+				  old_values + nkeys, old_nulls + nkeys))
+		return;
+	values[0] = Int64GetDatum(GetCurrentSubTransactionId());
+	nulls[0] = false;
+	for (int r = 0; r < nrow; r++)
+		values[1 + r] = heap_getattr(after, unlinking->key_att[r], desc, &nulls[1 + r]);
+	p = pending_of(unlinking);
+	tuplestore_putvalues(p->rows->store, p->rows->desc, values, nulls);
+}
+
+/* Remembers the references that a row gives up. */
+void
+sd_unlinking_row(EState *estate, List *unlinking, Relation rel,
+				 HeapTuple before, HeapTuple after)
+{
+	ListCell   *lc;
+
+	foreach(lc, unlinking)
+		remember(estate, lfirst(lc), rel, before, after);
+}
+
+/* ---------- the parent goes ---------- */
+
+static char *
+matching_links(const SdForeignKey *fkey, const List *key)
+{
+	StringInfoData sql;
+	char		column[SD_COLUMN_SIZE];
+	const char *sep = "";
+	const ListCell *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT ARRAY[");
+	for (int k = 0; k < fkey->nkeys; k++)
+		appendStringInfo(&sql, "%s%s::pg_catalog.text", k ? ", " : "",
+						 sd_fkey_column(column, "p", SD_KEY_PREFIX, fkey->parent, fkey->parent_att[k]));
+	appendStringInfoString(&sql, "], ARRAY[");
+	foreach(lc, key)
+	{
+		appendStringInfo(&sql, "%sl." ROW_PREFIX "%d::pg_catalog.text", sep, lfirst_int(lc));
+		sep = ", ";
+	}
+	appendStringInfoString(&sql, "]::pg_catalog.text[]");
+	for (int after = 0; after <= 1; after++)
+	{
+		appendStringInfoString(&sql, ", ARRAY[");
+		for (int s = 0; s < fkey->nset; s++)
+			appendStringInfo(&sql, "%sl.%s%d::pg_catalog.text", s ? ", " : "",
+							 after ? NEW_PREFIX : OLD_PREFIX, fkey->set_att[s]);
+		appendStringInfoString(&sql, "]::pg_catalog.text[]");
+	}
+	appendStringInfoString(&sql, " FROM " SD_ROWS_NAME " p, softdelete_unlinked l WHERE ");
+	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "l", OLD_PREFIX);
+	foreach(lc, aborted)
+		appendStringInfo(&sql, " AND l.subtransaction <> %d", lfirst_int(lc));
+	return sql.data;
+}
+
+/*
+ * Writes to the journal what this transaction gave up of references to rows that
+ * it now deletes.
+ */
+void
+sd_unlinked_journal(const SdDeleted *set)
+{
+	ListCell   *lc;
+
+	if (pending == NIL)
+		return;
+	foreach(lc, set->fkeys)
+	{
+		const SdForeignKey *fkey = lfirst(lc);
+		Pending    *p = find_pending(fkey->id);
+		SdStatement statement = {0};
+		SdRowset   *links = NULL;
+
+		if (p == NULL)
+			continue;
+		statement.sql = matching_links(fkey, sd_row_key(fkey));
+		statement.kind = SD_RUN_LIVE;
+		statement.owner_of = fkey->child;
+		statement.portable = true;
+		statement.expect = SPI_OK_SELECT;
+		statement.ninputs = 2;
+		statement.input_names[0] = SD_ROWS_NAME;
+		statement.inputs[0] = set->rows;
+		statement.input_names[1] = "softdelete_unlinked";
+		statement.inputs[1] = p->rows;
+		statement.result = &links;
+		sd_run(&statement);
+		sd_links_write(fkey, links);
+		sd_rowset_free(links);
+	}
+}
