@@ -46,8 +46,10 @@ def rows(samples, path):
             ratios = [samples[above][r] / samples[below][r] for r in rounds]
             median = statistics.median(ratios)
             values = [statistics.median(samples[m][r] for r in rounds) for m in (above, below)]
-            yield [label, "" if limit == "-" else limit, f"{median:.3f}", f"{min(ratios):.3f}",
-                   f"{max(ratios):.3f}", str(len(rounds)), verdict(limit, median),
+            digits = 4 if unit == "kinstr" else 3
+            yield [label, "" if limit == "-" else limit,
+                   *(f"{ratio:.{digits}f}" for ratio in (median, min(ratios), max(ratios))),
+                   str(len(rounds)), verdict(limit, median),
                    f"{short(values[0])} : {short(values[1])} {unit}"]
 
 

@@ -7,9 +7,9 @@
  * one required: that decides what the user must be allowed, and it is how
  * planner and executor recognise a conversion, in cached plans too.
  *
- * The columns said to be updated are all of them where foreign keys reference
- * the table or triggers watch its deletes: the executor then takes the lock
- * of a DELETE in one step, and a concurrent reference to the row waits.
+ * The columns said to be updated are all of them: where foreign keys reference
+ * the table or triggers watch its deletes the executor then takes the lock of a
+ * DELETE in one step, and a concurrent reference to the row waits.
  */
 #include "postgres.h"
 
@@ -20,7 +20,6 @@
 #include "compat.h"
 #include "conflict.h"
 #include "convert.h"
-#include "fkey.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -28,7 +27,6 @@
 #include "parser/parsetree.h"
 #include "registry.h"
 #include "rewrite/rewriteManip.h"
-#include "triggers.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -78,24 +76,21 @@ flag_target_list(Oid relid, const SdTable *table)
 									  get_attname(relid, table->deletion_id, false), false));
 }
 
-/* Says which columns the executor shall take for updated. */
+/*
+ * Says that all columns are updated.  So the executor takes the lock of a DELETE
+ * where triggers make it lock; and it does not take the new index entries for
+ * those of a logically unchanged row, which would make it look, in vain, for old
+ * versions to remove whenever an index page is full: in a cascade they are all
+ * of the running transaction.
+ */
 static void
-set_updated_columns(SdPermissions *permissions, Oid relid, const SdTable *table)
+set_updated_columns(SdPermissions *permissions, Oid relid)
 {
 	Relation	rel = table_open(relid, NoLock);
-	Bitmapset  *columns = permissions->updatedCols;
 
-	if (sd_deletes_need_lock(rel))
-	{
-		for (int att = 1; att <= RelationGetNumberOfAttributes(rel); att++)
-			columns = bms_add_member(columns, att - FirstLowInvalidHeapAttributeNumber);
-	}
-	else
-	{
-		columns = bms_add_member(columns, table->flag - FirstLowInvalidHeapAttributeNumber);
-		columns = bms_add_member(columns, table->deletion_id - FirstLowInvalidHeapAttributeNumber);
-	}
-	permissions->updatedCols = columns;
+	for (int att = 1; att <= RelationGetNumberOfAttributes(rel); att++)
+		permissions->updatedCols = bms_add_member(permissions->updatedCols,
+												  att - FirstLowInvalidHeapAttributeNumber);
 	table_close(rel, NoLock);
 }
 
@@ -217,7 +212,7 @@ convert_delete(SdPlanning *planning, Query *query, RangeTblEntry *rte, const SdT
 {
 	query->commandType = CMD_UPDATE;
 	query->targetList = flag_target_list(rte->relid, table);
-	set_updated_columns(sd_query_permissions(query, rte), rte->relid, table);
+	set_updated_columns(sd_query_permissions(query, rte), rte->relid);
 	if (query->returningList)
 		convert_returning(planning, query, rte->relid, table);
 	return true;
@@ -248,7 +243,7 @@ convert_merge(Query *query, RangeTblEntry *rte, const SdTable *table)
 	 * against the user's privileges; there the lock is taken later.
 	 */
 	if (converted && !updates)
-		set_updated_columns(sd_query_permissions(query, rte), rte->relid, table);
+		set_updated_columns(sd_query_permissions(query, rte), rte->relid);
 	return converted;
 }
 
