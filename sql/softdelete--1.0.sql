@@ -193,6 +193,18 @@ AS 'MODULE_PATHNAME', 'softdelete_require_live';
 COMMENT ON FUNCTION softdelete.require_live(regclass, boolean, bigint) IS
 'true for a live row of rel; error 23505 for a deleted one; INSERT ... ON CONFLICT DO UPDATE uses it';
 
+CREATE FUNCTION softdelete.to_text(value "any") RETURNS text
+LANGUAGE C STABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'softdelete_to_text';
+COMMENT ON FUNCTION softdelete.to_text("any") IS
+'the text that the output function of the type of value makes of it; the journal uses it';
+
+CREATE FUNCTION softdelete.from_text(value text, type anyelement) RETURNS anyelement
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'softdelete_from_text';
+COMMENT ON FUNCTION softdelete.from_text(text, anyelement) IS
+'the value that the input function of the type of the second argument makes of a text; the journal uses it';
+
 CREATE FUNCTION softdelete.softdelete_guard() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'softdelete_guard';

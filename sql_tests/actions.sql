@@ -96,6 +96,41 @@ SELECT tableoid::regclass, id, ref FROM part_c ORDER BY id;
 SELECT softdelete_undelete('dup_p', ARRAY[1, 2], cascade := true);
 SELECT tableoid::regclass, id, ref FROM part_c ORDER BY id;
 
+-- generated columns and checks follow what is put back; the last of several references counts
+CREATE TABLE gen_p (id int PRIMARY KEY);
+CREATE TABLE gen_c (id int PRIMARY KEY, p_id int REFERENCES gen_p ON DELETE SET NULL, ten int GENERATED ALWAYS AS (p_id * 10) STORED, closed boolean DEFAULT false, CHECK (NOT closed OR p_id IS NULL));
+INSERT INTO gen_p VALUES (1), (2);
+INSERT INTO gen_c VALUES (1, 1);
+SELECT relation FROM softdelete_register('gen_p');
+DELETE FROM gen_p WHERE id = 1;
+UPDATE gen_c SET p_id = 2;
+DELETE FROM gen_p WHERE id = 2;
+SELECT softdelete_undelete('gen_p', ARRAY[1, 2], cascade := true);
+SELECT * FROM gen_c;
+DELETE FROM gen_p WHERE id = 2;
+UPDATE gen_c SET closed = true;
+SELECT softdelete_undelete('gen_p', 2, cascade := true);
+-- a cast of the parent's owner does not run as the child's
+CREATE ROLE regress_act_mallory;
+CREATE ROLE regress_act_victim;
+GRANT USAGE, CREATE ON SCHEMA act TO regress_act_mallory, regress_act_victim;
+SET ROLE regress_act_mallory;
+CREATE TYPE me AS ENUM ('x', 'y');
+CREATE TABLE cast_p (k me PRIMARY KEY);
+INSERT INTO cast_p VALUES ('x');
+GRANT REFERENCES ON cast_p TO regress_act_victim;
+SELECT relation FROM softdelete_register('cast_p');
+SET ROLE regress_act_victim;
+CREATE TABLE cast_c (id int PRIMARY KEY, k me REFERENCES cast_p ON DELETE SET NULL);
+INSERT INTO cast_c VALUES (1, 'x');
+SET ROLE regress_act_mallory;
+CREATE FUNCTION evil(me) RETURNS text LANGUAGE plpgsql AS $$ BEGIN RAISE NOTICE 'I am %', current_user; RETURN 'x'; END $$;
+CREATE CAST (me AS text) WITH FUNCTION evil(me) AS ASSIGNMENT;
+DELETE FROM cast_p WHERE k = 'x';
+SELECT softdelete_undelete('cast_p', 'x'::me, cascade := true);
+RESET ROLE;
+SELECT * FROM cast_c;
+
 -- RESTRICT and NO ACTION: live rows refuse, deleted ones do not
 CREATE TABLE p (id int PRIMARY KEY, name text);
 CREATE TABLE restricting (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE RESTRICT);
@@ -181,4 +216,4 @@ SELECT * FROM dc;
 
 SET client_min_messages = warning;
 DROP SCHEMA act CASCADE;
-DROP ROLE regress_act;
+DROP ROLE regress_act, regress_act_mallory, regress_act_victim;

@@ -65,5 +65,37 @@ DELETE FROM p WHERE id = 99;
 ALTER TABLE loose VALIDATE CONSTRAINT dangling;
 INSERT INTO loose VALUES (3, 99);
 
+-- a row inserted and deleted in one statement does not escape the check
+CREATE TABLE esc_p (id int PRIMARY KEY);
+CREATE TABLE esc_c (id int PRIMARY KEY, p_id int REFERENCES esc_p);
+CREATE FUNCTION keep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN DELETE FROM esc_c WHERE id <> NEW.id; RETURN NEW; END';
+CREATE TRIGGER keep BEFORE INSERT ON esc_c FOR EACH ROW EXECUTE FUNCTION keep();
+INSERT INTO esc_p VALUES (1);
+SELECT relation FROM softdelete_register('esc_p');
+SELECT relation FROM softdelete_register('esc_c');
+INSERT INTO esc_c VALUES (1, 999), (2, 1);
+INSERT INTO esc_c VALUES (1, 1), (2, 1);
+SELECT id FROM esc_c;
+-- undelete needs a parent that is there, under a key that is not valid too
+CREATE TABLE nv (id int PRIMARY KEY, p_id int);
+INSERT INTO nv VALUES (1, 98);
+SELECT relation FROM softdelete_register('nv');
+DELETE FROM nv;
+ALTER TABLE nv ADD CONSTRAINT not_valid FOREIGN KEY (p_id) REFERENCES esc_p NOT VALID;
+SELECT softdelete_undelete('nv', 1);
+-- what an event trigger writes inside ALTER TABLE is checked as ever
+DELETE FROM esc_c;
+DELETE FROM esc_p;
+DROP TRIGGER keep ON esc_c;
+CREATE FUNCTION ev() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO fk.esc_c VALUES (9, 1); END';
+CREATE EVENT TRIGGER fk_event ON ddl_command_end WHEN tag IN ('ALTER TABLE') EXECUTE FUNCTION ev();
+ALTER TABLE nv ADD b int;
+DROP EVENT TRIGGER fk_event;
+CREATE FUNCTION ev_start() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN INSERT INTO fk.noted VALUES (1); END';
+CREATE TABLE noted (x int);
+CREATE EVENT TRIGGER fk_event ON ddl_command_start WHEN tag IN ('ALTER TABLE') EXECUTE FUNCTION ev_start();
+ALTER TABLE nv VALIDATE CONSTRAINT not_valid;
+DROP EVENT TRIGGER fk_event;
+
 SET client_min_messages = warning;
 DROP SCHEMA fk CASCADE;

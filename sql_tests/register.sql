@@ -98,6 +98,14 @@ SET softdelete.show_deleted = 'only';
 SELECT tableoid::regclass, id FROM animal ORDER BY id;
 RESET softdelete.show_deleted;
 
+-- nor below a table that is not registered
+CREATE TABLE plain (id int);
+CREATE TABLE kept (id int NOT NULL);
+SELECT * FROM softdelete_register('kept');
+ALTER TABLE kept INHERIT plain;
+CREATE TABLE plain_parted (id int NOT NULL, active boolean, deletion_id bigint) PARTITION BY LIST (id);
+ALTER TABLE plain_parted ATTACH PARTITION kept DEFAULT;
+
 -- what cannot be registered
 CREATE VIEW v AS SELECT * FROM a;
 SELECT * FROM softdelete_register('v');

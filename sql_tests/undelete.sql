@@ -94,6 +94,38 @@ SELECT id FROM r ORDER BY 1;
 SELECT softdelete_undelete('r', 2, cascade := true);
 SELECT * FROM lr ORDER BY 1, 2;
 
+-- foreign keys of one partition, and of tables that inherit
+CREATE TABLE m (id int, k int, l_id int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
+CREATE TABLE m0 PARTITION OF m FOR VALUES IN (0);
+CREATE TABLE m1 (l_id int, k int NOT NULL, id int NOT NULL);
+ALTER TABLE m ATTACH PARTITION m1 FOR VALUES IN (1);
+ALTER TABLE m1 ADD FOREIGN KEY (l_id) REFERENCES l ON DELETE CASCADE;
+SELECT relation FROM softdelete_register('m');
+INSERT INTO m VALUES (5, 1, 2), (6, 0, 77);
+DELETE FROM m;
+DELETE FROM l WHERE id = 2;
+SELECT softdelete_undelete('m', ROW(5, 1));
+SELECT softdelete_undelete('m', ROW(6, 0));
+SELECT softdelete_undelete('m', ROW(5, 1), with_parents := true);
+SELECT id, k FROM m ORDER BY id;
+CREATE TABLE base (id int PRIMARY KEY);
+CREATE TABLE heir (l_id int REFERENCES l ON DELETE CASCADE, PRIMARY KEY (id)) INHERITS (base);
+CREATE TABLE below (id int PRIMARY KEY, heir_id int REFERENCES heir ON DELETE CASCADE);
+SELECT relation FROM softdelete_register('base');
+SELECT relation FROM softdelete_register('heir');
+INSERT INTO heir VALUES (7, 2);
+INSERT INTO below VALUES (70, 7);
+DELETE FROM base WHERE id = 7;
+DELETE FROM l WHERE id = 2;
+SELECT softdelete_undelete('base', 7, cascade := true);
+SELECT softdelete_undelete('base', 7, cascade := true, with_parents := true);
+SELECT id FROM base;
+SELECT id FROM below;
+
+-- not in the middle of a DELETE
+DELETE FROM l WHERE id = 2 RETURNING softdelete_undelete('l', id, cascade := true);
+SELECT id FROM l ORDER BY id;
+
 -- over a foreign key of another action: rows that went together come back together
 CREATE TABLE doc (id int PRIMARY KEY);
 CREATE TABLE page (id int PRIMARY KEY, doc_id int REFERENCES doc);

@@ -46,6 +46,8 @@ struct SdCascade
 	MemoryContext context;		/* items, rowsets and counts live here */
 	List	   *items;			/* SdDeleted, not yet worked off */
 	List	   *counts;			/* SdRowCount */
+	bool		own_rows;		/* had the transaction written anything before
+								 * the statement that it belongs to? */
 };
 
 static SdCascade *running = NULL;
@@ -172,7 +174,7 @@ statement_text(const SdForeignKey *fkey, SdPurpose purpose, void *arg)
 		case SD_CASCADE_FIND:
 			appendStringInfoString(&sql, "SELECT ");
 			for (int i = 0; i < fkey->nkeys; i++)
-				appendStringInfo(&sql, "%s%s::pg_catalog.text", i ? ", " : "",
+				appendStringInfo(&sql, "%s%s", i ? ", " : "",
 								 sd_fkey_column(column, "p", SD_KEY_PREFIX,
 												fkey->parent, fkey->parent_att[i]));
 			appendStringInfo(&sql, " FROM %s%s c, " SD_ROWS_NAME " p WHERE ",
@@ -264,13 +266,16 @@ key_detail(const SdForeignKey *fkey, SdRowset *found)
 	if (tuplestore_gettupleslot(found->store, true, true, slot))
 		for (int i = 0; i < fkey->nkeys; i++)
 		{
+			Oid			output;
+			bool		varlena;
 			bool		isnull;
 			Datum		value = slot_getattr(slot, i + 1, &isnull);
 
 			appendStringInfo(&names, "%s%s", i ? ", " : "",
 							 get_attname(fkey->parent, fkey->parent_att[i], false));
+			getTypeOutputInfo(TupleDescAttr(found->desc, i)->atttypid, &output, &varlena);
 			appendStringInfo(&values, "%s%s", i ? ", " : "",
-							 isnull ? "null" : TextDatumGetCString(value));
+							 isnull ? "null" : OidOutputFunctionCall(output, value));
 		}
 	ExecDropSingleTupleTableSlot(slot);
 	return psprintf("(%s)=(%s)", names.data, values.data);
@@ -501,6 +506,13 @@ sd_cascade_context(SdCascade *cascade)
 	return cascade->context;
 }
 
+/* May rows that it deletes have been inserted by this transaction? */
+bool
+sd_cascade_own_rows(SdCascade *cascade)
+{
+	return cascade->own_rows;
+}
+
 /* A statement of the cascade reports what it deleted. */
 void
 sd_cascade_add(SdCascade *cascade, List *deleted, List *counts)
@@ -568,7 +580,7 @@ work_off_in_trigger(EState *estate, ResultRelInfo *target, SdCascade *cascade)
  * table, 40001, and whatever triggers raise.
  */
 List *
-sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts)
+sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts, bool own_rows)
 {
 	SdCascade	cascade = {0};
 	SdCascade  *outer = running;
@@ -576,6 +588,7 @@ sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts)
 	cascade.context = CurrentMemoryContext;
 	cascade.items = list_copy(deleted);
 	cascade.counts = counts;
+	cascade.own_rows = own_rows;
 	running = &cascade;
 	PG_TRY();
 	{

@@ -31,7 +31,9 @@ extern void sd_deleted_free(SdDeleted *set);
 extern SdCascade *sd_cascade_running(void);
 extern MemoryContext sd_cascade_context(SdCascade *cascade);
 extern void sd_cascade_add(SdCascade *cascade, List *deleted, List *counts);
-extern List *sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts);
+extern bool sd_cascade_own_rows(SdCascade *cascade);
+extern List *sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts,
+						bool own_rows);
 extern void sd_check_parent(const SdForeignKey *fkey, Relation child, HeapTuple row);
 
 #define SD_ROWS_NAME "softdelete_rows"

@@ -17,6 +17,7 @@
 #include "compat.h"
 #include "conflict.h"
 #include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
 #include "fmgr.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
@@ -105,8 +106,25 @@ sd_conflict_check(ResultRelInfo *rel, TupleTableSlot *slot, EState *estate,
 	bool		deletion_null;
 	bool		live;
 	int64		deletion;
+	TupleConstr *constr = RelationGetDescr(rel->ri_RelationDesc)->constr;
+	bool		free_of_conflicts;
 
-	if (sd_check_index_constraints(rel, slot, estate, &tid, rel->ri_onConflictArbiterIndexes))
+	if (constr && constr->has_generated_stored)
+	{
+		/* they are not computed yet, and a key may be made of them */
+		TupleTableSlot *computed = MakeSingleTupleTableSlot(RelationGetDescr(rel->ri_RelationDesc),
+															&TTSOpsHeapTuple);
+
+		ExecCopySlot(computed, slot);
+		ExecComputeStoredGenerated(rel, estate, computed, CMD_INSERT);
+		free_of_conflicts = sd_check_index_constraints(rel, computed, estate, &tid,
+													   rel->ri_onConflictArbiterIndexes);
+		ExecDropSingleTupleTableSlot(computed);
+	}
+	else
+		free_of_conflicts = sd_check_index_constraints(rel, slot, estate, &tid,
+													   rel->ri_onConflictArbiterIndexes);
+	if (free_of_conflicts)
 		return;
 	existing = table_slot_create(rel->ri_RelationDesc, NULL);
 	if (!table_tuple_fetch_row_version(rel->ri_RelationDesc, &tid, SnapshotAny, existing))

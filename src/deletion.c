@@ -39,6 +39,8 @@
 static int64 deletion_id = 0;	/* 0: none yet */
 static SubTransactionId logged_in = InvalidSubTransactionId;	/* where its row was
 																 * written */
+static Oid	logged_to = InvalidOid;	/* and to which table: the extension may be
+									 * dropped and made again */
 
 static void
 end_transaction(XactEvent event, void *arg)
@@ -170,8 +172,9 @@ static Datum
 role_name(Oid role)
 {
 	Name		name = palloc0(NAMEDATALEN);
+	char	   *user = GetUserNameFromId(role, true);	/* it may have been dropped */
 
-	namestrcpy(name, GetUserNameFromId(role, false));
+	namestrcpy(name, user ? user : psprintf("%u", role));
 	return NameGetDatum(name);
 }
 
@@ -206,7 +209,7 @@ sd_deletion_log(List *counts, int named)
 	values[2] = PointerGetDatum(construct_array(rows, n, INT8OID, sizeof(int64),
 												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	values[3] = Int32GetDatum(named);
-	if (logged_in != InvalidSubTransactionId)
+	if (logged_in != InvalidSubTransactionId && logged_to == sd_own_relation("deletion"))
 	{
 		insert_row("deletion_more", values, nulls);
 		return;
@@ -236,6 +239,7 @@ sd_deletion_log(List *counts, int named)
 	}
 	insert_row("deletion", values, nulls);
 	logged_in = GetCurrentSubTransactionId();
+	logged_to = sd_own_relation("deletion");
 }
 
 /*

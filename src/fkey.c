@@ -72,6 +72,7 @@ read_fkey(Oid constraint)
 	fkey->child = form->conrelid;
 	fkey->parent = form->confrelid;
 	fkey->on_delete = form->confdeltype;
+	fkey->validated = form->convalidated;
 	DeconstructFkConstraintRow(tuple, &fkey->nkeys, fkey->child_att,
 							   fkey->parent_att, fkey->equal, NULL, NULL,
 							   &fkey->nset, fkey->set_att);
@@ -169,7 +170,42 @@ sd_is_referenced(Relation rel)
 	return false;
 }
 
-/* The foreign keys of this table to others. */
+/*
+ * The foreign keys of this table or one of its partitions to others, all in
+ * terms of this table.
+ */
+List *
+sd_fkeys_above(Relation child)
+{
+	List	   *fkeys = sd_fkeys_from(child);
+	ListCell   *lc;
+
+	if (child->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return fkeys;
+	foreach(lc, find_all_inheritors(RelationGetRelid(child), AccessShareLock, NULL))
+	{
+		Relation	part = table_open(lfirst_oid(lc), AccessShareLock);
+		ListCell   *lf;
+
+		foreach(lf, sd_fkeys_from(part))
+		{
+			SdForeignKey *fkey = lfirst(lf);
+
+			if (contains(fkeys, fkey->id))
+				continue;
+			for (int i = 0; i < fkey->nkeys; i++)
+				fkey->child_att[i] = get_attnum(RelationGetRelid(child),
+												get_attname(fkey->child, fkey->child_att[i], false));
+			fkey->child_part = fkey->child;
+			fkey->child = RelationGetRelid(child);
+			fkeys = lappend(fkeys, fkey);
+		}
+		table_close(part, AccessShareLock);
+	}
+	return fkeys;
+}
+
+/* The foreign keys of this very table to others. */
 List *
 sd_fkeys_from(Relation child)
 {
@@ -189,9 +225,12 @@ sd_fkeys_from(Relation child)
 	return fkeys;
 }
 
-/* Those of them whose check may be deferred. */
+/*
+ * Those of them whose check on insert PostgreSQL has a trigger for: all, or only
+ * those whose check may be deferred.
+ */
 List *
-sd_deferrable_fkeys_from(Relation child)
+sd_checked_fkeys_from(Relation child, bool all)
 {
 	TriggerDesc *triggers = child->trigdesc;
 	List	   *fkeys = NIL;
@@ -200,7 +239,7 @@ sd_deferrable_fkeys_from(Relation child)
 	{
 		const Trigger *trigger = &triggers->triggers[i];
 
-		if (trigger->tgdeferrable && trigger->tgfoid == F_RI_FKEY_CHECK_INS)
+		if (trigger->tgfoid == F_RI_FKEY_CHECK_INS && (all || trigger->tgdeferrable))
 			fkeys = lappend(fkeys, read_fkey(trigger->tgconstraint));
 	}
 	return fkeys;
@@ -222,11 +261,29 @@ sd_fkey_column(char *buffer, const char *alias, const char *prefix,
 	return buffer;
 }
 
+/* " AND alias.tableoid IN (...)" for a partition; nothing for InvalidOid. */
+static void
+append_part(StringInfo sql, Oid part, const char *alias)
+{
+	const char *sep = "";
+	ListCell   *lc;
+
+	if (!OidIsValid(part))
+		return;
+	appendStringInfo(sql, " AND %s.tableoid IN (", alias);
+	foreach(lc, find_all_inheritors(part, AccessShareLock, NULL))
+	{
+		appendStringInfo(sql, "%s%u", sep, lfirst_oid(lc));
+		sep = ", ";
+	}
+	appendStringInfoChar(sql, ')');
+}
+
 /*
  * Appends "parent.key = child.key AND ...", with the operators of the foreign
  * key and the collations under which its triggers compare.  Either side may
  * be a rowset, whose columns are named by a prefix and the attribute number.
- * A foreign key to one partition matches rows of that partition.
+ * A foreign key of or to one partition matches rows of that partition.
  */
 void
 sd_fkey_match(StringInfo sql, const SdForeignKey *fkey,
@@ -271,17 +328,6 @@ sd_fkey_match(StringInfo sql, const SdForeignKey *fkey,
 			ReleaseSysCache(tuple);
 		}
 	}
-	if (OidIsValid(fkey->part))
-	{
-		const char *sep = "";
-		ListCell   *lc;
-
-		appendStringInfo(sql, " AND %s.tableoid IN (", parent_alias);
-		foreach(lc, find_all_inheritors(fkey->part, AccessShareLock, NULL))
-		{
-			appendStringInfo(sql, "%s%u", sep, lfirst_oid(lc));
-			sep = ", ";
-		}
-		appendStringInfoChar(sql, ')');
-	}
+	append_part(sql, fkey->part, parent_alias);
+	append_part(sql, fkey->child_part, child_alias);
 }

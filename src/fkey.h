@@ -22,7 +22,9 @@ typedef struct SdForeignKey
 	Oid			parent;			/* referenced table */
 	Oid			part;			/* sd_fkeys_below(): the partition of parent
 								 * that is really referenced, else InvalidOid */
+	Oid			child_part;		/* sd_fkeys_above(): likewise of child */
 	char		on_delete;		/* FKCONSTR_ACTION_* */
+	bool		validated;
 	int			nkeys;
 	AttrNumber	child_att[INDEX_MAX_KEYS];
 	AttrNumber	parent_att[INDEX_MAX_KEYS];
@@ -35,7 +37,8 @@ extern List *sd_fkeys_referencing(Relation parent, bool firing);
 extern bool sd_is_referenced(Relation rel);
 extern List *sd_fkeys_below(Relation parent);
 extern List *sd_fkeys_from(Relation child);
-extern List *sd_deferrable_fkeys_from(Relation child);
+extern List *sd_fkeys_above(Relation child);
+extern List *sd_checked_fkeys_from(Relation child, bool all);
 extern void sd_fkey_match(StringInfo sql, const SdForeignKey *fkey,
 						  const char *parent_alias, const char *parent_prefix,
 						  const char *child_alias, const char *child_prefix);

@@ -84,7 +84,7 @@ connected_tables(Oid relid)
 
 		foreach(lc, sd_fkeys_below(rel))
 			known = list_append_unique_oid(known, ((SdForeignKey *) lfirst(lc))->child);
-		foreach(lc, sd_fkeys_from(rel))
+		foreach(lc, sd_fkeys_above(rel))
 			known = list_append_unique_oid(known,
 										   sd_partition_root(((SdForeignKey *) lfirst(lc))->parent));
 		table_close(rel, AccessShareLock);

@@ -120,22 +120,22 @@ sd_links_query(const SdForeignKey *fkey)
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ARRAY[");
 	for (int i = 0; i < fkey->nkeys; i++)
-		appendStringInfo(&sql, "%s%s::pg_catalog.text", i ? ", " : "",
+		appendStringInfo(&sql, "%s" SD_TO_TEXT, i ? ", " : "",
 						 sd_fkey_column(column, "p", SD_KEY_PREFIX, fkey->parent, fkey->parent_att[i]));
 	appendStringInfoString(&sql, "], ARRAY[");
 	foreach(lc, sd_row_key(fkey))
 	{
-		appendStringInfo(&sql, "%s%s::pg_catalog.text", sep,
+		appendStringInfo(&sql, "%s" SD_TO_TEXT, sep,
 						 sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)));
 		sep = ", ";
 	}
 	appendStringInfoString(&sql, "]::pg_catalog.text[], ARRAY[");
 	for (int i = 0; i < fkey->nset; i++)
-		appendStringInfo(&sql, "%s%s::pg_catalog.text", i ? ", " : "",
+		appendStringInfo(&sql, "%s" SD_TO_TEXT, i ? ", " : "",
 						 sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[i]));
 	appendStringInfoString(&sql, "], ARRAY[");
 	for (int i = 0; i < fkey->nset; i++)
-		appendStringInfo(&sql, "%s(%s)::%s::pg_catalog.text", i ? ", " : "",
+		appendStringInfo(&sql, "%ssoftdelete.to_text((%s)::%s)", i ? ", " : "",
 						 new_value(fkey, fkey->set_att[i]),
 						 sd_type_name(get_atttype(fkey->child, fkey->set_att[i])));
 	appendStringInfo(&sql, "]::pg_catalog.text[] FROM %s%s c, " SD_ROWS_NAME " p WHERE ",
@@ -234,7 +234,7 @@ find_links(const SdForeignKey *fkey, SdRowset *parents)
 					 " AND (l.constraint_name = %s OR l.set_columns = %s) AND l.parent_key = ARRAY[",
 					 fkey->child, quote_literal_cstr(fkey->name), set_columns(fkey));
 	for (int i = 0; i < fkey->nkeys; i++)
-		appendStringInfo(&sql, "%sp." SD_KEY_PREFIX "%d::pg_catalog.text", i ? ", " : "",
+		appendStringInfo(&sql, "%ssoftdelete.to_text(p." SD_KEY_PREFIX "%d)", i ? ", " : "",
 						 fkey->parent_att[i]);
 	appendStringInfoString(&sql, "]");
 	statement.sql = sql.data;
@@ -256,7 +256,7 @@ append_unchanged(StringInfo sql, const SdForeignKey *fkey)
 	char		column[SD_COLUMN_SIZE];
 
 	for (int s = 0; s < fkey->nset; s++)
-		appendStringInfo(sql, " AND %s::pg_catalog.text IS NOT DISTINCT FROM (l.new_values)[%d]",
+		appendStringInfo(sql, " AND " SD_TO_TEXT " IS NOT DISTINCT FROM (l.new_values)[%d]",
 						 sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]), s + 1);
 }
 
@@ -274,7 +274,9 @@ append_same_key(StringInfo sql, const SdForeignKey *fkey, const List *key)
 
 		appendStringInfoString(sql, " AND ");
 		sd_equal(sql, sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)),
-				 psprintf("(l.row_key)[%d]::%s", ++i, sd_type_name(getBaseType(type))), type);
+				 psprintf(SD_FROM_TEXT, psprintf("(l.row_key)[%d]", ++i),
+						  sd_type_name(getBaseType(type))),
+				 type);
 	}
 }
 
@@ -293,12 +295,12 @@ append_nth_row(StringInfo sql, const SdForeignKey *fkey, const List *key)
 	initStringInfo(&row_key);
 	appendStringInfoString(&row_key, "ARRAY[");
 	foreach(lc, key)
-		appendStringInfo(&row_key, "%s%s::pg_catalog.text", row_key.len > 6 ? ", " : "",
+		appendStringInfo(&row_key, "%s" SD_TO_TEXT, row_key.len > 6 ? ", " : "",
 						 sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)));
 	appendStringInfoString(&row_key, "]::pg_catalog.text[]");
 	initStringInfo(&values);
 	for (int s = 0; s < fkey->nset; s++)
-		appendStringInfo(&values, "%s%s::pg_catalog.text", s ? ", " : "",
+		appendStringInfo(&values, "%s" SD_TO_TEXT, s ? ", " : "",
 						 sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]));
 	appendStringInfo(sql, ", (SELECT c.ctid AS tid, c.tableoid, %s AS row_key, ARRAY[%s] AS new_values,"
 					 " pg_catalog.row_number() OVER (PARTITION BY %s, %s) AS n FROM %s%s c) r"
@@ -319,18 +321,24 @@ put_back_statement(const SdForeignKey *fkey, const List *key)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s%s c SET ", sd_only(fkey->child), sd_quoted_relation(fkey->child));
 	for (int s = 0; s < fkey->nset; s++)
-		appendStringInfo(&sql, "%s%s = (l.old_values)[%d]::%s", s ? ", " : "",
-						 quote_identifier(get_attname(fkey->child, fkey->set_att[s], false)), s + 1,
+		appendStringInfo(&sql, "%s%s = " SD_FROM_TEXT, s ? ", " : "",
+						 quote_identifier(get_attname(fkey->child, fkey->set_att[s], false)),
+						 psprintf("(l.old_values)[%d]", s + 1),
 						 sd_type_name(get_atttype(fkey->child, fkey->set_att[s])));
-	appendStringInfoString(&sql, " FROM (SELECT x.*, pg_catalog.row_number() OVER"
-						   " (PARTITION BY x.row_key, x.new_values ORDER BY x.id) AS n FROM softdelete_links x) l");
 	if (has_key)
 	{
-		appendStringInfoString(&sql, " WHERE true");
+		/* of several references of a row that went the last one counts */
+		appendStringInfoString(&sql, " FROM (SELECT DISTINCT ON (x.row_key) x.* FROM softdelete_links x"
+							   " ORDER BY x.row_key, x.id DESC) l WHERE true");
 		append_same_key(&sql, fkey, key);
 	}
 	else
+	{
+		appendStringInfoString(&sql, " FROM (SELECT x.*, pg_catalog.row_number() OVER"
+							   " (PARTITION BY x.row_key, x.new_values ORDER BY x.id) AS n"
+							   " FROM softdelete_links x) l");
 		append_nth_row(&sql, fkey, key);
+	}
 	append_unchanged(&sql, fkey);
 	appendStringInfoString(&sql, " RETURNING l.id");
 	return sql.data;

@@ -70,6 +70,49 @@ dead_parents(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey)
 	return NULL;
 }
 
+/*
+ * A key that is not validated may lack its parent altogether: rows that come
+ * back must have one, as rows that are inserted.
+ */
+static void
+refuse_missing_parent(SdTouched *child, const SdForeignKey *fkey)
+{
+	StringInfoData sql;
+	char		column[SD_COLUMN_SIZE];
+	SdStatement statement = {0};
+	Relation	rel;
+
+	if (fkey->validated)
+		return;
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT 1 FROM " SD_ROWS_NAME " c WHERE c.flipped");
+	for (int i = 0; i < fkey->nkeys; i++)
+		appendStringInfo(&sql, " AND %s IS NOT NULL",
+						 sd_fkey_column(column, "c", SD_KEY_PREFIX, fkey->child, fkey->child_att[i]));
+	appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s%s p WHERE ",
+					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent));
+	sd_fkey_match(&sql, fkey, "p", NULL, "c", SD_KEY_PREFIX);
+	appendStringInfoChar(&sql, ')');
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = fkey->parent;
+	statement.latest = true;
+	statement.limit = 1;
+	statement.ninputs = 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = child->rows;
+	if (sd_run(&statement) == 0)
+		return;
+	rel = table_open(fkey->child, AccessShareLock);
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("cannot undelete in table \"%s\": a parent by foreign key constraint \"%s\" does not exist",
+					get_rel_name(fkey->child), fkey->name),
+			 errdetail("The foreign key is NOT VALID."),
+			 errhint("Insert the missing row into table \"%s\" first.", get_rel_name(fkey->parent)),
+			 errtableconstraint(rel, fkey->name)));
+}
+
 /* Makes rows deleted again whose deleted parent went in the same deletion. */
 static int64
 take_back(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey, SdRowset *dead)
@@ -216,6 +259,8 @@ take_back_all(SdUndelete *undelete)
 				/* parents made live by us are live while none is taken back */
 				if (!undelete->took_back && fkey->id == child->via)
 					continue;
+				if (!sd_registered(fkey->parent, NULL))
+					continue;
 				dead = dead_parents(undelete, child, fkey);
 				if (dead == NULL)
 					continue;
@@ -247,7 +292,8 @@ settle_parents(SdUndelete *undelete)
 			SdRowset   *dead;
 			SdRowset   *needed;
 
-			if (fkey->id == child->via)
+			refuse_missing_parent(child, fkey);
+			if (fkey->id == child->via || !sd_registered(fkey->parent, NULL))
 				continue;
 			dead = dead_parents(undelete, child, fkey);
 			if (dead == NULL)

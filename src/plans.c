@@ -54,6 +54,33 @@ sd_plans_init(void)
 	CacheRegisterSyscacheCallback(CONSTROID, invalidate, (Datum) 0);
 }
 
+static void
+drop_plan(Entry *entry)
+{
+	if (entry->plan.plan)
+		SPI_freeplan(entry->plan.plan);
+	if (entry->plan.sql)
+		pfree(entry->plan.sql);
+	memset(&entry->plan, 0, sizeof(entry->plan));
+	entry->stale = false;
+}
+
+/* Forgets what may be out of date: its constraint may be gone for good. */
+static void
+sweep(void)
+{
+	HASH_SEQ_STATUS scan;
+	Entry	   *entry;
+
+	hash_seq_init(&scan, entries);
+	while ((entry = hash_seq_search(&scan)) != NULL)
+		if (entry->stale && entry->in_use == 0)
+		{
+			drop_plan(entry);
+			hash_search(entries, &entry->key, HASH_REMOVE, NULL);
+		}
+}
+
 static Entry *
 find_entry(const SdForeignKey *fkey, SdPurpose purpose, bool many)
 {
@@ -71,9 +98,11 @@ find_entry(const SdForeignKey *fkey, SdPurpose purpose, bool many)
 
 		entries = hash_create("softdelete plans", 64, &control, HASH_ELEM | HASH_BLOBS);
 	}
-	entry = hash_search(entries, &key, HASH_ENTER, &found);
+	entry = hash_search(entries, &key, HASH_FIND, &found);
 	if (!found)
 	{
+		sweep();
+		entry = hash_search(entries, &key, HASH_ENTER, &found);
 		memset(&entry->plan, 0, sizeof(entry->plan));
 		entry->stale = false;
 		entry->in_use = 0;
@@ -103,12 +132,7 @@ sd_plan_take(const SdForeignKey *fkey, SdPurpose purpose, int64 rows,
 	{
 		if (entry->in_use > 0)
 			return NULL;
-		if (entry->plan.plan)
-			SPI_freeplan(entry->plan.plan);
-		if (entry->plan.sql)
-			pfree(entry->plan.sql);
-		memset(&entry->plan, 0, sizeof(entry->plan));
-		entry->stale = false;
+		drop_plan(entry);
 		sql = text(fkey, purpose, arg);
 		entry->plan.sql = MemoryContextStrdup(TopMemoryContext, sql);
 	}

@@ -9,6 +9,7 @@
 
 #include "access/genam.h"
 #include "access/htup_details.h"
+#include "access/relation.h"
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/catalog.h"
@@ -111,7 +112,7 @@ refuse_parts(Relation rel)
 						 get_rel_name(sd_partition_root(relid)))));
 	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
 	{
-		List	   *all = find_all_inheritors(relid, AccessShareLock, NULL);
+		List	   *all = find_all_inheritors(relid, AccessExclusiveLock, NULL);
 		ListCell   *lc;
 
 		foreach(lc, all)
@@ -169,11 +170,11 @@ refuse_period_keys(Relation rel)
 }
 
 static void
-require_owner(Relation rel)
+require_owner(Oid relid)
 {
-	if (!sd_is_owner(RelationGetRelid(rel), GetUserId()))
-		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(rel->rd_rel->relkind),
-					   RelationGetRelationName(rel));
+	if (!sd_is_owner(relid, GetUserId()))
+		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)),
+					   get_rel_name(relid));
 }
 
 /* ---------- making a table registered ---------- */
@@ -332,7 +333,8 @@ register_one(Oid relid)
 
 	if (sd_registered(relid, NULL))
 		return false;
-	rel = table_open(relid, AccessShareLock);
+	/* the strongest lock at once: a weaker one would have to be upgraded */
+	rel = relation_open(relid, AccessExclusiveLock);
 	require_table(rel);
 	refuse_kept_tables(rel);
 	refuse_parts(rel);
@@ -344,11 +346,10 @@ register_one(Oid relid)
 							RelationGetRelationName(rel), get_rel_name(lfirst_oid(lc))),
 					 errhint("Register table \"%s\"; its children come with it.",
 							 get_rel_name(lfirst_oid(lc)))));
-	require_owner(rel);
 	refuse_period_keys(rel);
 	children = rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE ? NIL :
-		list_delete_first(find_all_inheritors(relid, AccessShareLock, NULL));
-	table_close(rel, NoLock);
+		list_delete_first(find_all_inheritors(relid, AccessExclusiveLock, NULL));
+	relation_close(rel, NoLock);
 
 	add_columns(relid, &flag, &deletion_id);
 	add_guard(relid, flag, deletion_id);
@@ -456,10 +457,8 @@ softdelete_register(PG_FUNCTION_ARGS)
 	for (int i = 0; i < list_length(tables); i++)
 	{
 		Oid			relid = list_nth_oid(tables, i);
-		Relation	rel = table_open(relid, AccessShareLock);
 
-		require_owner(rel);
-		table_close(rel, NoLock);
+		require_owner(relid);
 		if (register_one(relid) || i == 0)
 			registered = lappend_oid(registered, relid);
 		if (cascade)

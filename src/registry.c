@@ -10,6 +10,7 @@
 #include "access/table.h"
 #include "access/transam.h"
 #include "catalog/partition.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
@@ -274,4 +275,23 @@ sd_partition_root(Oid relid)
 		return relid;
 	ancestors = get_partition_ancestors(relid);
 	return ancestors == NIL ? relid : llast_oid(ancestors);
+}
+
+/*
+ * The tables in which rows of this one may be, each to be looked at with ONLY:
+ * itself, and the registered tables that inherit from it.  A partitioned table
+ * stands for its partitions.
+ */
+List *
+sd_tables_of(Oid relid)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE || get_rel_relispartition(relid))
+		return list_make1_oid(relid);
+	foreach(lc, find_all_inheritors(relid, RowExclusiveLock, NULL))
+		if (sd_registered(lfirst_oid(lc), NULL))
+			tables = lappend_oid(tables, lfirst_oid(lc));
+	return tables;
 }

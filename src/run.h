@@ -70,4 +70,11 @@ extern char *sd_quoted_relation(Oid relid);
 extern const char *sd_only(Oid relid);
 extern char *sd_type_name(Oid type);
 
+/*
+ * Text of a value and back in our SQL, by the type's own output and input
+ * functions: a cast may be a user's function, and would run as a table's owner.
+ */
+#define SD_TO_TEXT "softdelete.to_text(%s)"
+#define SD_FROM_TEXT "softdelete.from_text(%s, NULL::%s)"
+
 #endif							/* SD_RUN_H */

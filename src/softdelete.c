@@ -79,6 +79,8 @@ executor_start(QueryDesc *query, int eflags)
 		next_executor_start(query, eflags);
 	else
 		standard_ExecutorStart(query, eflags);
+	if (query->operation != CMD_SELECT)
+		sd_utility_suspend(query->estate->es_query_cxt);
 	sd_statement_start(query, eflags);
 }
 
@@ -113,8 +115,6 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	PG_TRY();
 	{
 		statement = sd_utility_prepare(statement, &heir);
-		if (sd_utility != outer)
-			sd_visibility_changed();
 		if (next_process_utility)
 			next_process_utility(statement, source, read_only_tree, context, params,
 								 environment, dest, completion);
@@ -125,11 +125,7 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	}
 	PG_FINALLY();
 	{
-		if (sd_utility != outer)
-		{
-			sd_utility = outer;
-			sd_visibility_changed();
-		}
+		sd_utility_set(outer);
 	}
 	PG_END_TRY();
 }

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "cascade.h"
 #include "commands/trigger.h"
 #include "compat.h"
@@ -32,6 +33,7 @@ typedef struct Statement
 	List	   *targets;
 	bool		running;		/* have BEFORE STATEMENT triggers fired? */
 	SdCascade  *cascade;		/* whose statement this is, if a cascade's */
+	bool		own_rows;		/* had the transaction written anything before? */
 	MemoryContextCallback unlink;
 	struct Statement *next;
 } Statement;
@@ -66,6 +68,8 @@ make_statement(EState *estate, bool of_cascade)
 
 	statement->estate = estate;
 	statement->cascade = of_cascade ? sd_cascade_running() : NULL;
+	statement->own_rows = statement->cascade ? sd_cascade_own_rows(statement->cascade) :
+		TransactionIdIsValid(GetTopTransactionIdIfAny());
 	statement->unlink.func = unlink_statement;
 	statement->unlink.arg = statement;
 	MemoryContextRegisterResetCallback(estate->es_query_cxt, &statement->unlink);
@@ -116,8 +120,16 @@ arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement
 	(*statement)->targets =
 		lappend((*statement)->targets,
 				sd_arm_delete(estate, state, state->operation == CMD_MERGE,
+							  (*statement)->own_rows,
 							  (*statement)->cascade ?
 							  sd_cascade_context((*statement)->cascade) : estate->es_query_cxt));
+}
+
+/* Is a statement of this session deleting rows, or cascading? */
+bool
+sd_statement_deleting(void)
+{
+	return statements != NULL || sd_cascade_running() != NULL;
 }
 
 /*
@@ -237,7 +249,7 @@ sd_statement_finish(QueryDesc *query)
 		int			named = list_length(counts);
 
 		if (deleted)
-			counts = sd_cascade(estate, first, deleted, counts);
+			counts = sd_cascade(estate, first, deleted, counts, statement->own_rows);
 		sd_deletion_log(counts, named);
 	}
 	MemoryContextSwitchTo(old);

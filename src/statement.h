@@ -6,6 +6,7 @@
 
 #include "executor/execdesc.h"
 
+extern bool sd_statement_deleting(void);
 extern void sd_statement_start(QueryDesc *query, int eflags);
 extern void sd_statement_run(QueryDesc *query);
 extern void sd_statement_finish(QueryDesc *query);

@@ -82,11 +82,11 @@ sd_touched_table(SdUndelete *undelete, Oid relid)
 	table->flag = pstrdup(quote_identifier(sd_flag_name(relid)));
 	table->deletion_id = pstrdup(quote_identifier(sd_deletion_id_name(relid)));
 	table->below = sd_fkeys_below(rel);
-	foreach(lc, sd_fkeys_from(rel))
+	foreach(lc, sd_fkeys_above(rel))
 	{
 		SdForeignKey *fkey = lfirst(lc);
 
-		if (sd_registered(fkey->parent, NULL))
+		if (sd_registered(fkey->parent, NULL) || !fkey->validated)
 			table->above = lappend(table->above, fkey);
 	}
 	table->atts = needed_atts(table->below, table->above);

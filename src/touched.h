@@ -16,7 +16,8 @@ typedef struct SdTouched
 	char	   *flag;			/* quoted names of its two columns */
 	char	   *deletion_id;
 	List	   *below;			/* SdForeignKey that reference it */
-	List	   *above;			/* SdForeignKey of it to registered tables */
+	List	   *above;			/* SdForeignKey of it to registered tables, and
+								 * those that are not valid */
 	List	   *atts;			/* columns that these need */
 	SdRowset   *rows;			/* all rows touched; NULL until the first:
 								 * tableoid, tid, upper (named by the caller, or

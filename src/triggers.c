@@ -48,8 +48,8 @@ typedef enum Role
 {
 	ROLE_DECIDE,				/* MERGE: is this row deleted or updated? */
 	ROLE_BEFORE,				/* the user's BEFORE DELETE ROW trigger */
-	ROLE_PARENTS,				/* a row of this transaction under a deferrable
-								 * foreign key */
+	ROLE_PARENTS,				/* a row of this transaction, whose foreign keys
+								 * may not have been checked yet */
 	ROLE_CAPTURE,
 	ROLE_WATCH,					/* an UPDATE by the user that names the flag */
 	ROLE_UNLINK,				/* an UPDATE by the user that may give up
@@ -78,11 +78,13 @@ typedef struct Virtual
 								 * DELETE ROW triggers, if there are any */
 	List	   *captures;		/* ROLE_CAPTURE: Capture */
 	List	   *unlinking;		/* ROLE_UNLINK: SdUnlinking */
-	List	   *fkeys;			/* ROLE_PARENTS: SdForeignKey, deferrable */
+	List	   *fkeys;			/* ROLE_PARENTS: SdForeignKey */
 	char	   *user_enabled;	/* ROLE_DECIDE: tgenabled of the originals */
 	TupleTableSlot *lock_slot;	/* ROLE_DECIDE */
 	bool		deleting;		/* ROLE_DECIDE: what the current row is */
-	struct Virtual *decide;		/* of the same leaf, when mixed */
+	struct Virtual *decide;		/* of the same leaf, when mixed: acts on deleted
+								 * rows only */
+	struct Virtual *decider;	/* ROLE_WATCH when mixed: acts on others only */
 } Virtual;
 
 /* Is this a trigger of the user that fires when a row is deleted? */
@@ -175,9 +177,7 @@ decide(Virtual *v, TriggerData *data)
 		if (TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype) &&
 			!triggers->triggers[i].tgisinternal)
 			triggers->triggers[i].tgenabled = v->deleting ? TRIGGER_DISABLED : v->user_enabled[i];
-	if (!v->deleting)
-		watch(v, data);
-	else if (sd_deletes_need_lock(data->tg_relation))
+	if (v->deleting && sd_deletes_need_lock(data->tg_relation))
 	{
 		ItemPointerData tid = data->tg_trigtuple->t_self;
 		TM_FailureData failure;
@@ -250,9 +250,10 @@ capture(Virtual *v, TriggerData *data)
 }
 
 /*
- * A row that this transaction inserted may still wait for the check of a
- * deferrable foreign key, which will not find the new version wanting.  Its
- * parent must be there, deleted or not, or the row would dangle.
+ * A row that this transaction inserted may still wait for the check of a foreign
+ * key, a deferrable one or one of a statement under way, and the check will not
+ * find the new version wanting.  Its parent must be there, deleted or not, or
+ * the row would dangle.
  */
 static void
 check_parents(Virtual *v, TriggerData *data)
@@ -290,7 +291,8 @@ virtual_trigger(PG_FUNCTION_ARGS)
 			capture(v, data);
 			break;
 		case ROLE_WATCH:
-			watch(v, data);
+			if (v->decider == NULL || !v->decider->deleting)
+				watch(v, data);
 			break;
 		case ROLE_UNLINK:
 			sd_unlinking_row(v->estate, v->unlinking, data->tg_relation,
@@ -521,7 +523,8 @@ leaf_captures(SdTarget *target, Relation leaf, MemoryContext rows_context)
 }
 
 static void
-arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, MemoryContext rows_context)
+arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, bool own_rows,
+		 MemoryContext rows_context)
 {
 	TriggerDesc *original = leaf->ri_TrigDesc;
 	int			noriginal = original ? original->numtriggers : 0;
@@ -530,7 +533,7 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, MemoryContext ro
 	TriggerDesc *triggers;
 	SdTable		table;
 	List	   *captures;
-	List	   *deferrable = sd_deferrable_fkeys_from(leaf->ri_RelationDesc);
+	List	   *unchecked = sd_checked_fkeys_from(leaf->ri_RelationDesc, own_rows);
 	ResultRelInfo *events = after_delete_events(leaf);
 	Virtual    *deciding = NULL;
 	Virtual    *v;
@@ -543,7 +546,7 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, MemoryContext ro
 				 errhint("Call softdelete_register() for the partitioned table.")));
 	captures = leaf_captures(target, leaf->ri_RelationDesc, rows_context);
 
-	triggers = copy_triggers(original, noriginal + 3);
+	triggers = copy_triggers(original, noriginal + 4);
 	if (target->mixed && noriginal > 0)
 		memmove(triggers->triggers + 1, triggers->triggers, noriginal * sizeof(Trigger));
 	triggers->numtriggers = first + noriginal;
@@ -555,7 +558,7 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, MemoryContext ro
 
 	/* the number of virtual triggers is known only when they are made */
 	n = triggers->numtriggers;
-	triggers->numtriggers = first + noriginal * 2 + 2;
+	triggers->numtriggers = first + noriginal * 2 + 3;
 	set_triggers(estate, leaf, triggers);
 	if (target->mixed)
 	{
@@ -571,11 +574,11 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, MemoryContext ro
 			v = set_virtual(leaf, n++, ROLE_BEFORE, estate, &table, target, &original->triggers[i]);
 			v->decide = deciding;
 		}
-	if (deferrable)
+	if (unchecked)
 	{
 		v = set_virtual(leaf, n++, ROLE_PARENTS, estate, &table, target, NULL);
 		v->decide = deciding;
-		v->fkeys = deferrable;
+		v->fkeys = unchecked;
 	}
 	if (captures || events->ri_TrigDesc->trig_delete_after_row || !target->bare)
 	{
@@ -585,6 +588,8 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, MemoryContext ro
 		v->events = events;
 		target->bare = false;
 	}
+	if (deciding)
+		set_virtual(leaf, n++, ROLE_WATCH, estate, &table, target, NULL)->decider = deciding;
 	triggers->numtriggers = n;
 	if (!target->mixed)
 		skip_constraints(leaf);
@@ -609,12 +614,14 @@ result_relations(ModifyTableState *state, int *n)
 }
 
 /*
- * Makes one ModifyTable delete; "mixed" if it does other things too.  What it
+ * Makes one ModifyTable delete; "mixed" if it does other things too, "own_rows"
+ * if this transaction may have inserted some of what it deletes.  What it
  * takes down lives in rows_context, all else in the current memory context,
  * which is that of the EState.
  */
 SdTarget *
-sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, MemoryContext rows_context)
+sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, bool own_rows,
+			  MemoryContext rows_context)
 {
 	SdTarget   *target = palloc0(sizeof(SdTarget));
 	ResultRelInfo *root = state->rootResultRelInfo;
@@ -642,7 +649,7 @@ sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, MemoryContext
 		if (sd_is_referenced(all[i]->ri_RelationDesc))
 			target->bare = false;
 	for (int i = 0; i < n; i++)
-		arm_leaf(estate, target, all[i], rows_context);
+		arm_leaf(estate, target, all[i], own_rows, rows_context);
 	return target;
 }
 
@@ -673,7 +680,8 @@ sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
 					triggers->triggers[t].tgenabled = all[i]->ri_TrigDesc->triggers[t].tgenabled;
 		}
 		set_triggers(estate, all[i], triggers);
-		skip_constraints(all[i]);
+		if (kind == SD_RUN_FLAG)
+			skip_constraints(all[i]);
 	}
 }
 
@@ -731,25 +739,34 @@ sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks)
 }
 
 /*
- * ON CONFLICT DO NOTHING must not skip a row for a deleted one.  Rows routed to
- * partitions are out of reach here.
+ * ON CONFLICT DO NOTHING must not skip a row for a deleted one, and a trigger
+ * must not hide a row that DO UPDATE changes.  Rows routed to partitions are out
+ * of reach here.
  */
 void
 sd_arm_insert(EState *estate, ModifyTableState *state)
 {
 	ResultRelInfo *root = state->rootResultRelInfo;
+	OnConflictAction action = ((ModifyTable *) state->ps.plan)->onConflictAction;
 	TriggerDesc *triggers;
+	int			n;
 	SdTable		table;
 
-	if (((ModifyTable *) state->ps.plan)->onConflictAction != ONCONFLICT_NOTHING ||
+	if (action == ONCONFLICT_NONE ||
 		root->ri_RelationDesc->rd_rel->relkind != RELKIND_RELATION ||
 		!sd_registered(RelationGetRelid(root->ri_RelationDesc), &table))
 		return;
 	triggers = copy_triggers(root->ri_TrigDesc, 1);
-	triggers->numtriggers++;
+	n = triggers->numtriggers++;
 	set_triggers(estate, root, triggers);
-	(void) set_virtual(root, triggers->numtriggers - 1, ROLE_CONFLICT, estate, &table, NULL, NULL);
-	triggers->triggers[triggers->numtriggers - 1].tgtype =
-		TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW;
+	if (action == ONCONFLICT_UPDATE)
+	{
+		(void) set_virtual(root, n, ROLE_WATCH, estate, &table, NULL, NULL);
+		return;
+	}
+	(void) set_virtual(root, n, ROLE_CONFLICT, estate, &table, NULL, NULL);
+	triggers->triggers[n].tgtype = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW;
+	triggers->trig_update_before_row = root->ri_RelationDesc->trigdesc &&
+		root->ri_RelationDesc->trigdesc->trig_update_before_row;
 	triggers->trig_insert_before_row = true;
 }

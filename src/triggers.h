@@ -30,7 +30,7 @@ extern bool sd_deletes_need_lock(Relation rel);
 pg_noreturn extern void sd_refuse_flag_change(Oid relid, AttrNumber att);
 
 extern SdTarget *sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed,
-							   MemoryContext rows_context);
+							   bool own_rows, MemoryContext rows_context);
 extern void sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind);
 extern void sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks);
 extern void sd_arm_insert(EState *estate, ModifyTableState *state);

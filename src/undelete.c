@@ -24,6 +24,7 @@
 #include "registry.h"
 #include "rowkey.h"
 #include "run.h"
+#include "statement.h"
 #include "touched.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -326,35 +327,70 @@ log_undelete(const SdUndelete *undelete, Oid relid)
 			sd_event_log("undelete", *(int64 *) lfirst(lc), relid, total(undelete));
 }
 
-/* Makes the named rows live, and notes those that are so already. */
-static void
-restore_named(SdUndelete *undelete, SdTouched *root, const SdRowKeys *keys, bool cascade)
+/*
+ * Makes the named rows of one table live, and notes those that are so already;
+ * returns how many those are.
+ */
+static int64
+restore_named(SdUndelete *undelete, SdTouched *root, Oid relid, const SdRowKeys *keys, bool cascade)
 {
 	StringInfoData sql;
 	SdRowset   *rows;
 	int64		live;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s FROM %s c, softdelete_keys k WHERE c.%s AND ",
-					 sd_touched_columns(root, true, false), sd_quoted_relation(keys->relid), root->flag);
-	sd_rowkeys_match(&sql, keys, "c", "k");
-	rows = sd_touched_run(undelete, root, SD_RUN_PHYSICAL, sql.data, NULL, 1, "softdelete_keys", keys->rows, NULL, NULL);
-	live = sd_rowset_count(rows);
-	sd_touch(undelete, root, rows, true, false, cascade, InvalidOid);
-
-	resetStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s c SET %s = true FROM softdelete_keys k WHERE NOT c.%s AND ",
-					 sd_quoted_relation(keys->relid), root->flag, root->flag);
+	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM softdelete_keys k WHERE NOT c.%s AND ",
+					 sd_only(relid), sd_quoted_relation(relid), root->flag, root->flag);
 	sd_rowkeys_match(&sql, keys, "c", "k");
 	appendStringInfo(&sql, " RETURNING %s", sd_touched_columns(root, true, true));
 	rows = sd_touched_run(undelete, root, SD_RUN_FLAG, sql.data, NULL, 1, "softdelete_keys", keys->rows, NULL, NULL);
 	sd_touch(undelete, root, rows, true, true, cascade, InvalidOid);
 
+	/* after the UPDATE, which may have waited for another undelete */
+	resetStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s FROM %s%s c, softdelete_keys k WHERE c.%s AND ",
+					 sd_touched_columns(root, true, false), sd_only(relid), sd_quoted_relation(relid),
+					 root->flag);
+	sd_rowkeys_match(&sql, keys, "c", "k");
+	if (root->rows)
+		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_touched t"
+							   " WHERE t.tid = c.ctid AND t.tableoid = c.tableoid)");
+	rows = sd_touched_run(undelete, root, SD_RUN_PHYSICAL, sql.data, NULL, root->rows ? 2 : 1,
+						  "softdelete_keys", keys->rows, "softdelete_touched", root->rows);
+	live = sd_rowset_count(rows);
+	sd_touch(undelete, root, rows, true, false, cascade, InvalidOid);
+	return live;
+}
+
+/*
+ * The same in a table and the tables that inherit from it, each of which has
+ * foreign keys of its own.  Partitions are looked at as one table.
+ */
+static void
+restore_all_named(SdUndelete *undelete, Oid relid, const SdRowKeys *keys, bool cascade)
+{
+	int64		live = 0;
+	ListCell   *lc;
+
+	foreach(lc, sd_tables_of(relid))
+		live += restore_named(undelete, sd_touched_table(undelete, lfirst_oid(lc)),
+							  lfirst_oid(lc), keys, cascade);
 	if (live > 0)
 		ereport(NOTICE,
 				(errmsg_plural(INT64_FORMAT " row of table \"%s\" is not deleted",
 							   INT64_FORMAT " rows of table \"%s\" are not deleted",
-							   live, live, get_rel_name(keys->relid))));
+							   live, live, get_rel_name(relid))));
+}
+
+/* In the middle of a DELETE its cascade would take again what comes back now. */
+static void
+refuse_while_deleting(void)
+{
+	if (sd_statement_deleting())
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_IN_USE),
+				 errmsg("cannot undelete while a DELETE of the same session is under way"),
+				 errhint("Call it in a statement of its own, or in an AFTER trigger.")));
 }
 
 static int64
@@ -366,6 +402,7 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 	int64		rows;
 
 	PreventCommandIfReadOnly("softdelete_undelete()");
+	refuse_while_deleting();
 	require_registered(relid);
 	sd_undelete_privileges(relid);
 	undelete.context = CurrentMemoryContext;
@@ -373,7 +410,7 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 	keys = sd_rowkeys_from_value(relid, id, type);
 	root = sd_touched_table(&undelete, relid);
 	require_rows(keys);
-	restore_named(&undelete, root, keys, cascade);
+	restore_all_named(&undelete, relid, keys, cascade);
 	undelete.repeated = cascade && restored_before(root->rows);
 	descend(&undelete);
 	sd_parents_settle(&undelete);
@@ -467,14 +504,14 @@ deletion_tables(SdRowset *row, int64 deletion)
 static void
 restore_deleted(SdUndelete *undelete, Oid relid, SdRowset *row)
 {
-	SdTouched    *table = sd_touched_table(undelete, relid);
+	SdTouched  *table = sd_touched_table(undelete, relid);
 	StringInfoData sql;
 	SdRowset   *rows;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s c SET %s = true FROM " SD_ROWS_NAME " r WHERE NOT c.%s"
+	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM " SD_ROWS_NAME " r WHERE NOT c.%s"
 					 " AND c.%s = r.deletion_id RETURNING %s",
-					 sd_quoted_relation(table->relid), table->flag, table->flag,
+					 sd_only(table->relid), sd_quoted_relation(table->relid), table->flag, table->flag,
 					 table->deletion_id, sd_touched_columns(table, false, true));
 	rows = sd_touched_run(undelete, table, SD_RUN_FLAG, sql.data, NULL, 1, SD_ROWS_NAME, row, NULL, NULL);
 	sd_touch(undelete, table, rows, false, true, false, InvalidOid);
@@ -483,8 +520,8 @@ restore_deleted(SdUndelete *undelete, Oid relid, SdRowset *row)
 	if (!undelete->repeated || table->below == NIL)
 		return;
 	resetStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s FROM %s c, " SD_ROWS_NAME " r WHERE c.%s AND c.%s = r.deletion_id",
-					 sd_touched_columns(table, false, false), sd_quoted_relation(table->relid),
+	appendStringInfo(&sql, "SELECT %s FROM %s%s c, " SD_ROWS_NAME " r WHERE c.%s AND c.%s = r.deletion_id",
+					 sd_touched_columns(table, false, false), sd_only(table->relid), sd_quoted_relation(table->relid),
 					 table->flag, table->deletion_id);
 	if (table->rows)
 		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_touched t"
@@ -502,8 +539,10 @@ undelete_deletion(int64 deletion)
 	SdRowset   *tables;
 	TupleTableSlot *slot;
 	int64		rows;
+	ListCell   *lc;
 
 	PreventCommandIfReadOnly("softdelete_undelete_deletion()");
+	refuse_while_deleting();
 	undelete.context = CurrentMemoryContext;
 	undelete.repeated = restored_before(row);
 	tables = deletion_tables(row, deletion);
@@ -524,7 +563,8 @@ undelete_deletion(int64 deletion)
 		}
 		if (named)
 			sd_undelete_privileges(relid);
-		restore_deleted(&undelete, relid, row);
+		foreach(lc, sd_tables_of(relid))
+			restore_deleted(&undelete, lfirst_oid(lc), row);
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	sd_parents_settle(&undelete);

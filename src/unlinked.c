@@ -320,12 +320,12 @@ matching_links(const SdForeignKey *fkey, const List *key)
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ARRAY[");
 	for (int k = 0; k < fkey->nkeys; k++)
-		appendStringInfo(&sql, "%s%s::pg_catalog.text", k ? ", " : "",
+		appendStringInfo(&sql, "%s" SD_TO_TEXT, k ? ", " : "",
 						 sd_fkey_column(column, "p", SD_KEY_PREFIX, fkey->parent, fkey->parent_att[k]));
 	appendStringInfoString(&sql, "], ARRAY[");
 	foreach(lc, key)
 	{
-		appendStringInfo(&sql, "%sl." ROW_PREFIX "%d::pg_catalog.text", sep, lfirst_int(lc));
+		appendStringInfo(&sql, "%ssoftdelete.to_text(l." ROW_PREFIX "%d)", sep, lfirst_int(lc));
 		sep = ", ";
 	}
 	appendStringInfoString(&sql, "]::pg_catalog.text[]");
@@ -333,7 +333,7 @@ matching_links(const SdForeignKey *fkey, const List *key)
 	{
 		appendStringInfoString(&sql, ", ARRAY[");
 		for (int s = 0; s < fkey->nset; s++)
-			appendStringInfo(&sql, "%sl.%s%d::pg_catalog.text", s ? ", " : "",
+			appendStringInfo(&sql, "%ssoftdelete.to_text(l.%s%d)", s ? ", " : "",
 							 after ? NEW_PREFIX : OLD_PREFIX, fkey->set_att[s]);
 		appendStringInfoString(&sql, "]::pg_catalog.text[]");
 	}

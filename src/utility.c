@@ -11,16 +11,21 @@
 #include "access/table.h"
 #include "catalog/heap.h"
 #include "catalog/namespace.h"
+#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "compat.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
 #include "register.h"
 #include "registry.h"
 #include "run.h"
 #include "settings.h"
+#include "storage/lmgr.h"
 #include "utility.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "visibility.h"
@@ -73,7 +78,7 @@ copy_to(PlannedStmt *statement, CopyStmt *copy)
 
 	if (copy->is_from || copy->relation == NULL || sd_shows_all_rows())
 		return statement;
-	relid = RangeVarGetRelid(copy->relation, AccessShareLock, true);
+	relid = RangeVarGetRelid(copy->relation, NoLock, true);
 	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION ||
 		!sd_registered(relid, NULL))
 		return statement;
@@ -95,8 +100,23 @@ copy_to(PlannedStmt *statement, CopyStmt *copy)
 	return result;
 }
 
-/* The tables that TRUNCATE would empty: partitions, children and, by CASCADE,
- * those that refer to them. */
+static void
+may_truncate(const RangeVar *relation, Oid relid, Oid oldrelid, void *arg)
+{
+	AclResult	result;
+
+	if (!OidIsValid(relid))
+		return;
+	result = pg_class_aclcheck(relid, GetUserId(), ACL_TRUNCATE);
+	if (result != ACLCHECK_OK)
+		aclcheck_error(result, get_relkind_objtype(get_rel_relkind(relid)), relation->relname);
+}
+
+/*
+ * The tables that TRUNCATE would empty: partitions, children and, by CASCADE,
+ * those that refer to them.  They are locked as ExecuteTruncate() is about to
+ * do it, in the same order, and not before the user is known to be allowed to.
+ */
 static List *
 truncated_tables(TruncateStmt *truncate)
 {
@@ -105,10 +125,17 @@ truncated_tables(TruncateStmt *truncate)
 
 	foreach(lc, truncate->relations)
 	{
-		Oid			relid = RangeVarGetRelid(lfirst_node(RangeVar, lc), AccessShareLock, true);
+		RangeVar   *relation = lfirst_node(RangeVar, lc);
+		Oid			relid = RangeVarGetRelidExtended(relation, AccessExclusiveLock, RVR_MISSING_OK,
+													 may_truncate, NULL);
 
-		if (OidIsValid(relid))
-			tables = list_concat_unique_oid(tables, find_all_inheritors(relid, AccessShareLock, NULL));
+		if (!OidIsValid(relid))
+			break;
+		if (relation->inh)
+			tables = list_concat_unique_oid(tables,
+											find_all_inheritors(relid, AccessExclusiveLock, NULL));
+		else
+			tables = list_append_unique_oid(tables, relid);
 	}
 	if (truncate->behavior == DROP_CASCADE)
 		for (;;)
@@ -117,6 +144,8 @@ truncated_tables(TruncateStmt *truncate)
 
 			if (more == NIL)
 				break;
+			foreach(lc, more)
+				LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
 			tables = list_concat_unique_oid(tables, more);
 		}
 	return tables;
@@ -135,15 +164,45 @@ refuse_truncate(TruncateStmt *truncate)
 					 errhint("Use DELETE FROM %s.", sd_quoted_relation(lfirst_oid(lc)))));
 }
 
+/*
+ * A registered table below one that is not would show its deleted rows there.
+ */
+static void
+refuse_below(RangeVar *parent, RangeVar *child)
+{
+	Oid			parentid = RangeVarGetRelid(parent, NoLock, true);
+	Oid			childid = RangeVarGetRelid(child, NoLock, true);
+
+	if (OidIsValid(parentid) && OidIsValid(childid) &&
+		sd_registered(childid, NULL) && !sd_registered(parentid, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot put registered table \"%s\" below table \"%s\", which is not registered",
+						child->relname, parent->relname),
+				 errhint("Attach a table that is not registered, then run SELECT softdelete_register(%s).",
+						 quote_literal_cstr(sd_quoted_relation(parentid)))));
+}
+
+/* Does the table begin to inherit?  Refuses what must not be put below what. */
 static bool
 adds_parent(AlterTableStmt *alter)
 {
+	bool		adds = false;
 	ListCell   *lc;
 
 	foreach(lc, alter->cmds)
-		if (lfirst_node(AlterTableCmd, lc)->subtype == AT_AddInherit)
-			return true;
-	return false;
+	{
+		AlterTableCmd *command = lfirst_node(AlterTableCmd, lc);
+
+		if (command->subtype == AT_AddInherit)
+		{
+			refuse_below((RangeVar *) command->def, alter->relation);
+			adds = true;
+		}
+		else if (command->subtype == AT_AttachPartition)
+			refuse_below(alter->relation, ((PartitionCmd *) command->def)->name);
+	}
+	return adds;
 }
 
 /*
@@ -165,7 +224,7 @@ sd_utility_prepare(PlannedStmt *statement, RangeVar **heir)
 			refuse_truncate((TruncateStmt *) utility);
 			break;
 		case T_AlterTableStmt:
-			sd_utility = SD_UTILITY_ALTER_TABLE;
+			sd_utility_set(SD_UTILITY_ALTER_TABLE);
 			if (adds_parent((AlterTableStmt *) utility))
 				*heir = copyObject(((AlterTableStmt *) utility)->relation);
 			break;
@@ -174,7 +233,7 @@ sd_utility_prepare(PlannedStmt *statement, RangeVar **heir)
 				*heir = copyObject(((CreateStmt *) utility)->relation);
 			break;
 		case T_RefreshMatViewStmt:
-			sd_utility = SD_UTILITY_REFRESH;
+			sd_utility_set(SD_UTILITY_REFRESH);
 			break;
 		default:
 			break;

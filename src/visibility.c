@@ -43,6 +43,7 @@
 #define SETTINGS_HASH 0x50F7DE1E
 
 SdUtility	sd_utility = SD_UTILITY_NONE;
+static uint64 utility_changes = 0;	/* so far */
 
 static SdPlanning *planning_now = NULL;
 
@@ -253,6 +254,54 @@ void
 sd_visibility_changed(void)
 {
 	CallSyscacheCallbacks(PROCOID, SETTINGS_HASH);
+}
+
+/* A utility command begins or ends. */
+void
+sd_utility_set(SdUtility utility)
+{
+	if (utility == sd_utility)
+		return;
+	sd_utility = utility;
+	utility_changes++;
+	sd_visibility_changed();
+}
+
+typedef struct Suspended
+{
+	MemoryContextCallback resume;
+	SdUtility	utility;
+	uint64		changes;
+} Suspended;
+
+static void
+resume_utility(void *arg)
+{
+	Suspended  *suspended = arg;
+
+	/* unless the command itself has ended, by an error */
+	if (utility_changes == suspended->changes)
+		sd_utility_set(suspended->utility);
+}
+
+/*
+ * A statement that writes is no part of the utility command around it (it may be
+ * an event trigger's): until this context goes, it sees what others see.
+ */
+void
+sd_utility_suspend(MemoryContext context)
+{
+	Suspended  *suspended;
+
+	if (sd_utility != SD_UTILITY_ALTER_TABLE)
+		return;
+	suspended = MemoryContextAllocZero(context, sizeof(Suspended));
+	suspended->utility = sd_utility;
+	sd_utility_set(SD_UTILITY_NONE);
+	suspended->changes = utility_changes;
+	suspended->resume.func = resume_utility;
+	suspended->resume.arg = suspended;
+	MemoryContextRegisterResetCallback(context, &suspended->resume);
 }
 
 static void

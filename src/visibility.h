@@ -38,6 +38,9 @@ typedef enum SdUtility
 
 extern SdUtility sd_utility;
 
+extern void sd_utility_set(SdUtility utility);
+extern void sd_utility_suspend(MemoryContext context);
+
 extern void sd_planning_begin(SdPlanning *planning, Query *query, const char *source);
 extern void sd_planning_end(SdPlanning *planning);
 extern void sd_planning_finish(SdPlanning *planning, PlannedStmt *plan);
