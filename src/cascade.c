@@ -16,6 +16,9 @@
 
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/tableam.h"
+#include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "catalog/pg_trigger.h"
@@ -30,6 +33,8 @@
 #include "plans.h"
 #include "registry.h"
 #include "run.h"
+#include "storage/lmgr.h"
+#include "storage/procarray.h"
 #include "unlinked.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -39,6 +44,7 @@
 #include "rewrite/rewriteDefine.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 struct SdCascade
@@ -177,7 +183,7 @@ statement_text(const SdForeignKey *fkey, SdPurpose purpose, void *arg)
 				appendStringInfo(&sql, "%s%s", i ? ", " : "",
 								 sd_fkey_column(column, "p", SD_KEY_PREFIX,
 												fkey->parent, fkey->parent_att[i]));
-			appendStringInfo(&sql, " FROM %s%s c, " SD_ROWS_NAME " p WHERE ",
+			appendStringInfo(&sql, ", c.tableoid, c.ctid FROM %s%s c, " SD_ROWS_NAME " p WHERE ",
 							 sd_only(fkey->child), sd_quoted_relation(fkey->child));
 			break;
 		case SD_CASCADE_SET:
@@ -193,14 +199,8 @@ statement_text(const SdForeignKey *fkey, SdPurpose purpose, void *arg)
 			return sd_links_query(fkey);
 	}
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
-
-	/*
-	 * A row that is being deleted without a cascade of its own is locked only
-	 * as for an UPDATE: FOR SHARE waits for that.
-	 */
 	if (purpose == SD_CASCADE_FIND)
-		appendStringInfo(&sql, " FOR %s OF c",
-						 sd_registered(fkey->child, NULL) ? "SHARE" : "KEY SHARE");
+		appendStringInfoString(&sql, " FOR KEY SHARE OF c");
 	return sql.data;
 }
 
@@ -341,13 +341,78 @@ refuse_rules(const SdForeignKey *fkey, Relation child, CmdType command)
 
 /* ---------- the work list ---------- */
 
+/*
+ * The row found looks live, but is somebody just deleting it?  A soft delete
+ * that has no cascade of its own locks the row only as an UPDATE does, which the
+ * lock of the query does not wait for.  If the newest version is a deleted one,
+ * waits for its transaction and returns true: look again.  Error 40001 where
+ * PostgreSQL would not look again.
+ */
+static bool
+is_being_deleted(SdRowset *found, int nkeys)
+{
+	TupleTableSlot *row = MakeSingleTupleTableSlot(found->desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *slot;
+	Relation	rel;
+	SdTable		table;
+	ItemPointerData tid;
+	TransactionId deleter = InvalidTransactionId;
+	bool		isnull;
+
+	tuplestore_rescan(found->store);
+	(void) tuplestore_gettupleslot(found->store, true, true, row);
+	rel = table_open(DatumGetObjectId(slot_getattr(row, nkeys + 1, &isnull)), NoLock);
+	tid = *(ItemPointer) DatumGetPointer(slot_getattr(row, nkeys + 2, &isnull));
+	ExecDropSingleTupleTableSlot(row);
+	if (!sd_registered(RelationGetRelid(rel), &table))
+	{
+		table_close(rel, NoLock);
+		return false;
+	}
+
+	slot = table_slot_create(rel, NULL);
+	while (table_tuple_fetch_row_version(rel, &tid, SnapshotAny, slot))
+	{
+		bool		should_free;
+		HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
+		ItemPointerData next = tuple->t_data->t_ctid;
+		TransactionId maker = HeapTupleHeaderGetXmin(tuple->t_data);
+		bool		live = DatumGetBool(slot_getattr(slot, table.flag, &isnull));
+
+		if (should_free)
+			heap_freetuple(tuple);
+		if (!TransactionIdIsInProgress(maker) && !TransactionIdDidCommit(maker))
+			break;				/* a version that never was */
+		deleter = live ? InvalidTransactionId : maker;
+		if (ItemPointerEquals(&tid, &next) || ItemPointerIndicatesMovedPartitions(&next))
+			break;
+		tid = next;
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	if (TransactionIdIsValid(deleter) && !TransactionIdIsCurrentTransactionId(deleter))
+	{
+		XactLockTableWait(deleter, rel, &tid, XLTW_None);
+		if (IsolationUsesXactSnapshot() && TransactionIdDidCommit(deleter))
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not serialize access due to concurrent delete")));
+	}
+	table_close(rel, NoLock);
+	return TransactionIdIsValid(deleter);
+}
+
 static void
 refuse_if_referenced(const SdForeignKey *fkey, const SdDeleted *set)
 {
 	SdRowset   *rows = NULL;
 
-	if (run_statement(fkey, set, SD_CASCADE_FIND, &rows) > 0)
-		refuse_referenced(fkey, rows);
+	while (run_statement(fkey, set, SD_CASCADE_FIND, &rows) > 0)
+	{
+		if (!is_being_deleted(rows, fkey->nkeys))
+			refuse_referenced(fkey, rows);
+		sd_rowset_free(rows);
+		CHECK_FOR_INTERRUPTS();
+	}
 	sd_rowset_free(rows);
 }
 
