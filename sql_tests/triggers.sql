@@ -108,6 +108,15 @@ CREATE TRIGGER root_rows AFTER DELETE ON part REFERENCING OLD TABLE AS gone EXEC
 CREATE TRIGGER leaf_row BEFORE DELETE ON part2 FOR EACH ROW EXECUTE FUNCTION say();
 DELETE FROM part;
 SELECT count(*) FROM part;
+-- rows are counted in all partitions, whichever have triggers
+CREATE TABLE counted (k int, id int) PARTITION BY LIST (k);
+CREATE TABLE counted1 PARTITION OF counted FOR VALUES IN (1);
+CREATE TABLE counted2 PARTITION OF counted FOR VALUES IN (2);
+SELECT relation FROM softdelete_register('counted');
+CREATE TRIGGER last_only AFTER DELETE ON counted2 FOR EACH ROW WHEN (OLD.id > 99) EXECUTE FUNCTION say();
+INSERT INTO counted SELECT k, id FROM generate_series(1, 2) k, generate_series(1, 5) id;
+DELETE FROM counted;
+SELECT row_count, relations FROM softdelete.deletions ORDER BY id DESC LIMIT 1;
 
 SET client_min_messages = warning;
 DROP SCHEMA trig CASCADE;

@@ -110,13 +110,6 @@ sd_is_guard(Oid tgfoid)
 	return found;
 }
 
-/* The guard's function, once any guard has been seen; else InvalidOid. */
-Oid
-sd_guard_function(void)
-{
-	return guard_function;
-}
-
 /*
  * Reads flag and deletion_id from the guard's WHEN condition: they are the
  * first and the second column that it mentions.  False when they do not fit

@@ -32,7 +32,6 @@ extern char *sd_deletion_id_name(Oid relid);
 extern Oid	sd_partition_root(Oid relid);
 extern List *sd_tables_of(Oid relid);
 extern bool sd_is_guard(Oid tgfoid);
-extern Oid	sd_guard_function(void);
 extern void sd_registry_init(void);
 
 #endif							/* SD_REGISTRY_H */

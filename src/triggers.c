@@ -108,11 +108,10 @@ has_user_delete_row_trigger(Relation rel)
  * Must a deleted row of this table be locked as for a DELETE, because others
  * may refer to it or triggers look at it?
  */
-bool
-sd_deletes_need_lock(Relation rel)
+static bool
+deletes_need_lock(Relation rel)
 {
-	return sd_is_referenced(rel) || has_user_delete_row_trigger(rel) ||
-		rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	return sd_is_referenced(rel) || has_user_delete_row_trigger(rel);
 }
 
 /* Error 0A000: the flag and deletion_id are changed by DELETE and undelete. */
@@ -177,7 +176,7 @@ decide(Virtual *v, TriggerData *data)
 		if (TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype) &&
 			!triggers->triggers[i].tgisinternal)
 			triggers->triggers[i].tgenabled = v->deleting ? TRIGGER_DISABLED : v->user_enabled[i];
-	if (v->deleting && sd_deletes_need_lock(data->tg_relation))
+	if (v->deleting && deletes_need_lock(data->tg_relation))
 	{
 		ItemPointerData tid = data->tg_trigtuple->t_self;
 		TM_FailureData failure;
@@ -646,7 +645,7 @@ sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, bool own_rows
 	all = result_relations(state, &n);
 	target->bare = state->canSetTag && !mixed && !target->transition;
 	for (int i = 0; target->bare && i < n; i++)
-		if (sd_is_referenced(all[i]->ri_RelationDesc))
+		if (deletes_need_lock(all[i]->ri_RelationDesc))
 			target->bare = false;
 	for (int i = 0; i < n; i++)
 		arm_leaf(estate, target, all[i], own_rows, rows_context);

@@ -26,7 +26,6 @@ typedef struct SdTarget
 												 * and INSERT triggers */
 } SdTarget;
 
-extern bool sd_deletes_need_lock(Relation rel);
 pg_noreturn extern void sd_refuse_flag_change(Oid relid, AttrNumber att);
 
 extern SdTarget *sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed,
