@@ -122,6 +122,22 @@ SELECT softdelete_undelete('base', 7, cascade := true, with_parents := true);
 SELECT id FROM base;
 SELECT id FROM below;
 
+-- a forgotten cascade, in a table that inherits
+DELETE FROM base WHERE id = 7;
+SELECT softdelete_undelete('base', 7);
+SELECT softdelete_undelete('base', 7, cascade := true);
+INSERT INTO heir VALUES (8, 2);
+INSERT INTO below VALUES (80, 8);
+CREATE TABLE lowest (id int PRIMARY KEY, below_id int REFERENCES below ON DELETE CASCADE);
+SELECT relation FROM softdelete_register('base');
+SELECT relation FROM softdelete_register('below');
+INSERT INTO lowest VALUES (800, 80);
+DELETE FROM base WHERE id = 8;
+SELECT softdelete_undelete('base', 8);
+SELECT softdelete_undelete('below', 80);
+SELECT softdelete_undelete('base', 8, cascade := true);
+SELECT id FROM lowest;
+
 -- not in the middle of a DELETE
 DELETE FROM l WHERE id = 2 RETURNING softdelete_undelete('l', id, cascade := true);
 SELECT id FROM l ORDER BY id;

@@ -69,6 +69,25 @@ SELECT softdelete_undelete('author', 2, cascade := true);
 SELECT softdelete_undelete('genre', ROW(2, 'y'), cascade := true);
 SELECT * FROM books ORDER BY id;
 
+-- a savepoint released into one that is rolled back; a default with effects
+INSERT INTO author VALUES (7, 'seven');
+INSERT INTO book VALUES (7, 7, NULL, NULL, NULL);
+BEGIN;
+SAVEPOINT outer_one;
+SAVEPOINT inner_one;
+UPDATE book SET author_id = NULL WHERE id = 7;
+RELEASE inner_one;
+ROLLBACK TO outer_one;
+DELETE FROM book WHERE id = 7;
+DELETE FROM author WHERE id = 7;
+SELECT count(*) FROM softdelete.link WHERE deletion_id = (SELECT max(id) FROM softdelete.deletion);
+COMMIT;
+CREATE SEQUENCE next_author;
+ALTER TABLE likes ALTER author_id SET DEFAULT nextval('next_author');
+INSERT INTO likes VALUES (2, 'z');
+UPDATE likes SET author_id = 1 WHERE note = 'z' RETURNING author_id;
+SELECT is_called FROM next_author;
+
 -- join rows first, children first, parent last
 CREATE TABLE tag (id int PRIMARY KEY);
 CREATE TABLE author_tag (author_id int REFERENCES author, tag_id int REFERENCES tag, PRIMARY KEY (author_id, tag_id));

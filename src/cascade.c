@@ -357,6 +357,7 @@ is_being_deleted(SdRowset *found, int nkeys)
 	SdTable		table;
 	ItemPointerData tid;
 	TransactionId deleter = InvalidTransactionId;
+	TransactionId updater = InvalidTransactionId;
 	bool		isnull;
 
 	tuplestore_rescan(found->store);
@@ -379,12 +380,19 @@ is_being_deleted(SdRowset *found, int nkeys)
 		TransactionId maker = HeapTupleHeaderGetXmin(tuple->t_data);
 		bool		live = DatumGetBool(slot_getattr(slot, table.flag, &isnull));
 
+		/* another row in the place of a version that was rolled back? */
+		if (TransactionIdIsValid(updater) && maker != updater)
+			break;
+		updater = (tuple->t_data->t_infomask & HEAP_XMAX_INVALID) != 0 ||
+			HEAP_XMAX_IS_LOCKED_ONLY(tuple->t_data->t_infomask) ?
+			InvalidTransactionId : HeapTupleHeaderGetUpdateXid(tuple->t_data);
 		if (should_free)
 			heap_freetuple(tuple);
 		if (!TransactionIdIsInProgress(maker) && !TransactionIdDidCommit(maker))
 			break;				/* a version that never was */
 		deleter = live ? InvalidTransactionId : maker;
-		if (ItemPointerEquals(&tid, &next) || ItemPointerIndicatesMovedPartitions(&next))
+		if (!TransactionIdIsValid(updater) || ItemPointerEquals(&tid, &next) ||
+			ItemPointerIndicatesMovedPartitions(&next))
 			break;
 		tid = next;
 	}

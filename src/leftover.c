@@ -20,7 +20,7 @@ sd_report_taken_back(SdUndelete *undelete)
 
 	foreach(lc, undelete->tables)
 	{
-		SdTouched    *table = lfirst(lc);
+		SdTouched  *table = lfirst(lc);
 
 		if (table->taken_back > 0)
 			ereport(NOTICE,

@@ -32,7 +32,7 @@
 static SdRowset *
 dead_parents(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey)
 {
-	SdTouched    *parent = sd_touched_table(undelete, fkey->parent);
+	SdTouched  *parent = sd_touched_table(undelete, fkey->parent);
 	StringInfoData sql;
 	StringInfoData columns;
 	char		column[SD_COLUMN_SIZE];
@@ -201,7 +201,7 @@ sd_undelete_privileges(Oid relid)
 static void
 restore_parents(SdUndelete *undelete, const SdForeignKey *fkey, SdRowset *needed)
 {
-	SdTouched    *parent = sd_touched_table(undelete, fkey->parent);
+	SdTouched  *parent = sd_touched_table(undelete, fkey->parent);
 	StringInfoData sql;
 	const char *sep = "";
 	char		left[SD_COLUMN_SIZE];
@@ -230,6 +230,14 @@ restore_parents(SdUndelete *undelete, const SdForeignKey *fkey, SdRowset *needed
 		ereport(ERROR,
 				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 				 errmsg("could not serialize access due to concurrent delete")));
+
+	/* somebody else may have brought them back, but not for ever */
+	if (sd_rowset_count(rows) == 0 && ++undelete->stalled > 10)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not bring back the parents of rows in table \"%s\" due to concurrent changes",
+						get_rel_name(fkey->child)),
+				 errhint("Run it again.")));
 	sd_touch(undelete, parent, rows, true, true, false, InvalidOid);
 }
 
@@ -246,7 +254,7 @@ take_back_all(SdUndelete *undelete)
 		again = false;
 		foreach(lt, undelete->tables)
 		{
-			SdTouched    *child = lfirst(lt);
+			SdTouched  *child = lfirst(lt);
 			ListCell   *lc;
 
 			if (child->rows == NULL)
@@ -281,7 +289,7 @@ settle_parents(SdUndelete *undelete)
 
 	foreach(lt, undelete->tables)
 	{
-		SdTouched    *child = lfirst(lt);
+		SdTouched  *child = lfirst(lt);
 		ListCell   *lc;
 
 		if (child->rows == NULL)

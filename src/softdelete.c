@@ -112,6 +112,7 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	SdUtility	outer = sd_utility;
 	RangeVar   *heir = NULL;
 
+	sd_utility_depth++;
 	PG_TRY();
 	{
 		statement = sd_utility_prepare(statement, &heir);
@@ -125,6 +126,7 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	}
 	PG_FINALLY();
 	{
+		sd_utility_depth--;
 		sd_utility_set(outer);
 	}
 	PG_END_TRY();

@@ -170,7 +170,7 @@ sd_statement_run(QueryDesc *query)
 	old = MemoryContextSwitchTo(query->estate->es_query_cxt);
 	foreach(lc, statement->targets)
 	{
-		SdTarget	   *target = lfirst(lc);
+		SdTarget   *target = lfirst(lc);
 
 		if (target->root_copy)
 			ExecBSDeleteTriggers(query->estate, target->root_copy);
@@ -224,7 +224,7 @@ sd_statement_finish(QueryDesc *query)
 	unlink_statement(statement);
 	foreach(lc, statement->targets)
 	{
-		SdTarget	   *target = lfirst(lc);
+		SdTarget   *target = lfirst(lc);
 		int64		rows = target->bare ? estate->es_processed : target->rows;
 		ListCell   *set;
 

@@ -63,7 +63,7 @@ refuse_rules(Relation rel)
 SdTouched *
 sd_touched_table(SdUndelete *undelete, Oid relid)
 {
-	SdTouched    *table;
+	SdTouched  *table;
 	Relation	rel;
 	MemoryContext old;
 	ListCell   *lc;

@@ -33,7 +33,7 @@ typedef struct SdTouched
 /* Rows that may have more below them. */
 typedef struct SdWork
 {
-	SdTouched    *table;
+	SdTouched  *table;
 	SdRowset   *rows;
 	bool		flipped;		/* were they made live now? */
 } SdWork;
@@ -45,6 +45,7 @@ typedef struct SdUndelete
 	bool		with_parents;
 	bool		repeated;		/* has some of it been brought back before? */
 	bool		took_back;		/* has a row been made deleted again? */
+	int			stalled;		/* rounds in which no parent could be brought back */
 	MemoryContext context;		/* of all this */
 } SdUndelete;
 

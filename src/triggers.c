@@ -68,7 +68,7 @@ typedef struct Capture
 typedef struct Virtual
 {
 	Role		role;
-	SdTarget	   *target;			/* NULL for ROLE_WATCH */
+	SdTarget   *target;			/* NULL for ROLE_WATCH */
 	EState	   *estate;
 	ResultRelInfo *leaf;
 	SdTable		table;			/* of the leaf */

@@ -95,7 +95,7 @@ pass_below(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey, S
 static void
 descend_over(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey)
 {
-	SdTouched    *child;
+	SdTouched  *child;
 
 	if (!sd_registered(fkey->child, NULL))
 		return;
@@ -143,7 +143,7 @@ put_back_all_links(SdUndelete *undelete, List *deletions)
 
 	foreach(lt, undelete->tables)
 	{
-		SdTouched    *table = lfirst(lt);
+		SdTouched  *table = lfirst(lt);
 		SdRowset   *live = NULL;
 		ListCell   *lc;
 
@@ -202,7 +202,7 @@ finish(SdUndelete *undelete)
 
 	foreach(lc, undelete->tables)
 	{
-		SdTouched    *table = lfirst(lc);
+		SdTouched  *table = lfirst(lc);
 
 		if (table->rows)
 			sd_rowset_free(table->rows);
@@ -269,6 +269,17 @@ restored_before(SdRowset *rows)
 }
 
 static bool
+any_restored_before(const SdUndelete *undelete)
+{
+	ListCell   *lc;
+
+	foreach(lc, undelete->tables)
+		if (restored_before(((SdTouched *) lfirst(lc))->rows))
+			return true;
+	return false;
+}
+
+static bool
 contains_deletion(List *deletions, int64 deletion)
 {
 	ListCell   *lc;
@@ -291,7 +302,7 @@ deletions_of_upper_rows(const SdUndelete *undelete)
 
 	foreach(lc, undelete->tables)
 	{
-		SdTouched    *table = lfirst(lc);
+		SdTouched  *table = lfirst(lc);
 		TupleTableSlot *slot;
 
 		if (!table->has_upper)
@@ -398,7 +409,8 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 {
 	SdUndelete	undelete = {0};
 	SdRowKeys  *keys;
-	SdTouched    *root;
+	SdTouched  *root;
+	ListCell   *lc;
 	int64		rows;
 
 	PreventCommandIfReadOnly("softdelete_undelete()");
@@ -408,10 +420,9 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 	undelete.context = CurrentMemoryContext;
 	undelete.with_parents = with_parents;
 	keys = sd_rowkeys_from_value(relid, id, type);
-	root = sd_touched_table(&undelete, relid);
 	require_rows(keys);
 	restore_all_named(&undelete, relid, keys, cascade);
-	undelete.repeated = cascade && restored_before(root->rows);
+	undelete.repeated = cascade && any_restored_before(&undelete);
 	descend(&undelete);
 	sd_parents_settle(&undelete);
 	if (cascade)
@@ -419,9 +430,13 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 	rows = total(&undelete);
 	log_undelete(&undelete, relid);
 	sd_report_taken_back(&undelete);
-	if (!cascade)
-		sd_report_left_below(&undelete, root);
-	sd_report_unconnected(root);
+	foreach(lc, sd_tables_of(relid))
+	{
+		root = sd_touched_table(&undelete, lfirst_oid(lc));
+		if (!cascade)
+			sd_report_left_below(&undelete, root);
+		sd_report_unconnected(root);
+	}
 	sd_rowset_free(keys->rows);
 	finish(&undelete);
 	return rows;

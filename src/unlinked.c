@@ -20,6 +20,7 @@
 #include "executor/executor.h"
 #include "links.h"
 #include "nodes/makefuncs.h"
+#include "optimizer/optimizer.h"
 #include "registry.h"
 #include "rewrite/rewriteHandler.h"
 #include "run.h"
@@ -39,13 +40,13 @@
 typedef struct Pending
 {
 	Oid			fkey;
-	SdRowset   *rows;			/* subtransaction, r<att> the row's key, o<att>
-								 * and n<att> the foreign key's columns before
-								 * and after */
+	SdRowset   *rows;			/* transaction that did it, r<att> the row's key,
+								 * o<att> and n<att> the foreign key's columns
+								 * before and after */
 } Pending;
 
 static List *pending = NIL;		/* Pending, of this transaction */
-static List *aborted = NIL;		/* int list: subtransactions */
+static bool outdated = false;	/* has a subtransaction aborted since? */
 
 static void
 end_transaction(XactEvent event, void *arg)
@@ -59,11 +60,11 @@ end_transaction(XactEvent event, void *arg)
 			foreach(lc, pending)
 				tuplestore_end(((Pending *) lfirst(lc))->rows->store);
 			pending = NIL;
-			aborted = NIL;
+			outdated = false;
 			break;
 		case XACT_EVENT_ABORT:
 			pending = NIL;
-			aborted = NIL;
+			outdated = false;
 			break;
 		default:
 			break;
@@ -74,13 +75,8 @@ static void
 end_subtransaction(SubXactEvent event, SubTransactionId sub,
 				   SubTransactionId parent, void *arg)
 {
-	MemoryContext old;
-
-	if (event != SUBXACT_EVENT_ABORT_SUB || pending == NIL)
-		return;
-	old = MemoryContextSwitchTo(TopTransactionContext);
-	aborted = lappend_int(aborted, sub);
-	MemoryContextSwitchTo(old);
+	if (event == SUBXACT_EVENT_ABORT_SUB)
+		outdated = true;
 }
 
 /* Registers the transaction callbacks; called once. */
@@ -104,7 +100,10 @@ default_of(EState *estate, Relation rel, AttrNumber att)
 {
 	Node	   *value = build_column_default(rel, att);
 
-	return value ? ExecPrepareExpr((Expr *) value, estate) : NULL;
+	/* a volatile one could not be compared, and may have effects */
+	if (value == NULL || contain_volatile_functions(value))
+		return NULL;
+	return ExecPrepareExpr((Expr *) value, estate);
 }
 
 static SdUnlinking *
@@ -184,7 +183,7 @@ make_rowset(const SdUnlinking *unlinking)
 	int			n = 1;
 	ListCell   *lc;
 
-	TupleDescInitEntry(desc, 1, "subtransaction", INT8OID, -1, 0);
+	TupleDescInitEntry(desc, 1, "transaction", INT8OID, -1, 0);
 	foreach(lc, unlinking->key)
 		add_columns(desc, &n, ROW_PREFIX, fkey->child, lfirst_int(lc));
 	for (int k = 0; k < fkey->nkeys; k++)
@@ -288,7 +287,7 @@ remember(EState *estate, const SdUnlinking *unlinking, Relation rel,
 	if (!gives_up(estate, unlinking, desc, old_values, old_nulls,
 				  old_values + nkeys, old_nulls + nkeys))
 		return;
-	values[0] = Int64GetDatum(GetCurrentSubTransactionId());
+	values[0] = Int64GetDatum(GetCurrentTransactionId());
 	nulls[0] = false;
 	for (int r = 0; r < nrow; r++)
 		values[1 + r] = heap_getattr(after, unlinking->key_att[r], desc, &nulls[1 + r]);
@@ -339,9 +338,37 @@ matching_links(const SdForeignKey *fkey, const List *key)
 	}
 	appendStringInfoString(&sql, " FROM " SD_ROWS_NAME " p, softdelete_unlinked l WHERE ");
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "l", OLD_PREFIX);
-	foreach(lc, aborted)
-		appendStringInfo(&sql, " AND l.subtransaction <> %d", lfirst_int(lc));
 	return sql.data;
+}
+
+/*
+ * Forgets the rows of subtransactions that have been rolled back, those that had
+ * been released into them among them.
+ */
+static void
+forget_aborted(Pending *p)
+{
+	MemoryContext old = MemoryContextSwitchTo(TopTransactionContext);
+	ResourceOwner owner = CurrentResourceOwner;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(p->rows->desc, &TTSOpsMinimalTuple);
+	SdRowset   *kept;
+
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	kept = sd_rowset_create(p->rows->desc);
+	tuplestore_rescan(p->rows->store);
+	while (tuplestore_gettupleslot(p->rows->store, true, false, slot))
+	{
+		bool		isnull;
+
+		if (TransactionIdIsCurrentTransactionId((TransactionId)
+												DatumGetInt64(slot_getattr(slot, 1, &isnull))))
+			tuplestore_puttupleslot(kept->store, slot);
+	}
+	CurrentResourceOwner = owner;
+	ExecDropSingleTupleTableSlot(slot);
+	sd_rowset_free(p->rows);
+	p->rows = kept;
+	MemoryContextSwitchTo(old);
 }
 
 /*
@@ -355,6 +382,10 @@ sd_unlinked_journal(const SdDeleted *set)
 
 	if (pending == NIL)
 		return;
+	if (outdated)
+		foreach(lc, pending)
+			forget_aborted(lfirst(lc));
+	outdated = false;
 	foreach(lc, set->fkeys)
 	{
 		const SdForeignKey *fkey = lfirst(lc);

@@ -30,8 +30,8 @@
 #include "registry.h"
 #include "replication/walsender.h"
 #include "settings.h"
-#include "utils/rls.h"
 #include "utils/inval.h"
+#include "utils/rls.h"
 #include "utils/syscache.h"
 #include "visibility.h"
 
@@ -43,7 +43,7 @@
 #define SETTINGS_HASH 0x50F7DE1E
 
 SdUtility	sd_utility = SD_UTILITY_NONE;
-static uint64 utility_changes = 0;	/* so far */
+int			sd_utility_depth = 0;	/* of utility commands under way */
 
 static SdPlanning *planning_now = NULL;
 
@@ -263,7 +263,6 @@ sd_utility_set(SdUtility utility)
 	if (utility == sd_utility)
 		return;
 	sd_utility = utility;
-	utility_changes++;
 	sd_visibility_changed();
 }
 
@@ -271,7 +270,7 @@ typedef struct Suspended
 {
 	MemoryContextCallback resume;
 	SdUtility	utility;
-	uint64		changes;
+	int			depth;			/* of the command */
 } Suspended;
 
 static void
@@ -280,7 +279,7 @@ resume_utility(void *arg)
 	Suspended  *suspended = arg;
 
 	/* unless the command itself has ended, by an error */
-	if (utility_changes == suspended->changes)
+	if (sd_utility_depth == suspended->depth)
 		sd_utility_set(suspended->utility);
 }
 
@@ -298,7 +297,7 @@ sd_utility_suspend(MemoryContext context)
 	suspended = MemoryContextAllocZero(context, sizeof(Suspended));
 	suspended->utility = sd_utility;
 	sd_utility_set(SD_UTILITY_NONE);
-	suspended->changes = utility_changes;
+	suspended->depth = sd_utility_depth;
 	suspended->resume.func = resume_utility;
 	suspended->resume.arg = suspended;
 	MemoryContextRegisterResetCallback(context, &suspended->resume);

@@ -37,6 +37,7 @@ typedef enum SdUtility
 } SdUtility;
 
 extern SdUtility sd_utility;
+extern int	sd_utility_depth;
 
 extern void sd_utility_set(SdUtility utility);
 extern void sd_utility_suspend(MemoryContext context);
