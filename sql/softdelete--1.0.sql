@@ -217,12 +217,13 @@ AS 'MODULE_PATHNAME', 'softdelete_warn_if_not_preloaded';
 COMMENT ON FUNCTION softdelete.warn_if_not_preloaded() IS
 'warns when the library is in no preload setting';
 
-CREATE FUNCTION softdelete_register(rel regclass, cascade boolean DEFAULT true)
+CREATE FUNCTION softdelete_register(rel regclass, cascade boolean DEFAULT true,
+    partial_unique boolean DEFAULT true)
 RETURNS TABLE (relation regclass, flag_column name, note text)
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_register';
-COMMENT ON FUNCTION softdelete_register(regclass, boolean) IS
-'registers table rel for soft delete, with cascade every table that a DELETE from it reaches over ON DELETE CASCADE; returns the tables that it registered, their flag columns and what to know about them. Owner only (42501); refuses views and foreign, temporary, system, extension and single partition tables (42809, 0A000), and a column deletion_id of somebody else (42701).';
+COMMENT ON FUNCTION softdelete_register(regclass, boolean, boolean) IS
+'registers table rel for soft delete, with cascade every table that a DELETE from it reaches over ON DELETE CASCADE, with partial_unique their unique keys made partial over live rows; returns the tables that it registered, their flag columns and what to know about them. Owner only (42501); refuses views and foreign, temporary, system, extension and single partition tables (42809, 0A000), a column deletion_id of somebody else (42701), and to rebuild the keys of a very large table (55000; the hint has the commands).';
 
 CREATE FUNCTION softdelete_undelete(rel regclass, id anyelement,
     cascade boolean DEFAULT false, with_parents boolean DEFAULT false)

@@ -28,6 +28,7 @@
 #include "fkey.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "keys.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "preload.h"
@@ -272,13 +273,24 @@ add_columns(Oid relid, char **flag, char **deletion_id)
 }
 
 static void
-add_guard(Oid relid, const char *flag, const char *deletion_id)
+add_guard(Oid relid, const char *flag, const char *deletion_id, bool full_keys)
 {
 	sd_run_utility(psprintf("CREATE TRIGGER " SD_GUARD_NAME " BEFORE DELETE ON %s FOR EACH ROW"
 							" WHEN (OLD.%s IS NOT NULL OR OLD.%s IS NULL OR true)"
-							" EXECUTE FUNCTION " SD_SCHEMA ".softdelete_guard()",
+							" EXECUTE FUNCTION " SD_SCHEMA ".softdelete_guard(%s)",
 							sd_quoted_relation(relid), quote_identifier(flag),
-							quote_identifier(deletion_id)));
+							quote_identifier(deletion_id),
+							full_keys ? "'" SD_GUARD_FULL_KEYS "'" : ""));
+}
+
+/* Makes one table, whose columns are there, a registered one. */
+static void
+guard_table(Oid relid, const char *flag, const char *deletion_id, bool partial_unique,
+			StringInfo note)
+{
+	if (partial_unique)
+		sd_keys_make_partial(relid, get_attnum(relid, flag), note);
+	add_guard(relid, flag, deletion_id, !partial_unique);
 }
 
 /* ---------- notes ---------- */
@@ -321,10 +333,14 @@ warn_about_children(Relation rel)
 
 /* ---------- registration ---------- */
 
-/* Registers one table; its inheritance children with it.  False if it is already. */
-static bool
-register_one(Oid relid)
+/*
+ * Registers one table, and its inheritance children with it; NULL if it is
+ * already.  Returns what to know about its keys.
+ */
+static StringInfo
+register_one(Oid relid, bool partial_unique)
 {
+	StringInfo	note;
 	Relation	rel;
 	char	   *flag;
 	char	   *deletion_id;
@@ -332,7 +348,7 @@ register_one(Oid relid)
 	ListCell   *lc;
 
 	if (sd_registered(relid, NULL))
-		return false;
+		return NULL;
 	/* the strongest lock at once: a weaker one would have to be upgraded */
 	rel = relation_open(relid, AccessExclusiveLock);
 	require_table(rel);
@@ -352,13 +368,14 @@ register_one(Oid relid)
 	relation_close(rel, NoLock);
 
 	add_columns(relid, &flag, &deletion_id);
-	add_guard(relid, flag, deletion_id);
+	note = makeStringInfo();
+	guard_table(relid, flag, deletion_id, partial_unique, note);
 	foreach(lc, children)
 		if (!sd_registered(lfirst_oid(lc), NULL))
-			add_guard(lfirst_oid(lc), flag, deletion_id);
+			guard_table(lfirst_oid(lc), flag, deletion_id, partial_unique, note);
 	CommandCounterIncrement();
 	sd_event_log("register", 0, relid, 0);
-	return true;
+	return note;
 }
 
 /*
@@ -375,7 +392,12 @@ sd_register_inherited(Oid relid)
 	foreach(lc, inheritance_parents(relid))
 		if (sd_registered(lfirst_oid(lc), NULL))
 		{
-			add_guard(relid, sd_flag_name(lfirst_oid(lc)), sd_deletion_id_name(lfirst_oid(lc)));
+			SdTable		parent;
+			StringInfo	note = makeStringInfo();
+
+			(void) sd_registered(lfirst_oid(lc), &parent);
+			guard_table(relid, sd_flag_name(lfirst_oid(lc)), sd_deletion_id_name(lfirst_oid(lc)),
+						!parent.full_keys, note);
 			CommandCounterIncrement();
 			ereport(NOTICE,
 					(errmsg("table \"%s\" is registered with table \"%s\", from which it inherits",
@@ -404,41 +426,42 @@ cascading_children(Oid relid)
 }
 
 static void
-return_row(ReturnSetInfo *result, Oid relid)
+return_row(ReturnSetInfo *result, Oid relid, StringInfo note)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
-	StringInfoData note;
 	Datum		values[3];
 	bool		nulls[3] = {0};
 	Name		flag = palloc0(NAMEDATALEN);
 
-	initStringInfo(&note);
-	note_parents(&note, rel);
+	note_parents(note, rel);
 	warn_about_children(rel);
 	table_close(rel, NoLock);
 	namestrcpy(flag, sd_flag_name(relid));
 	values[0] = ObjectIdGetDatum(relid);
 	values[1] = NameGetDatum(flag);
-	nulls[2] = note.len == 0;
-	values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(note.data);
+	nulls[2] = note->len == 0;
+	values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(note->data);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
 PG_FUNCTION_INFO_V1(softdelete_register);
 
 /*
- * softdelete_register(rel regclass, cascade boolean) returns a row for each
- * table that it registered, and one for rel.  Errors: 22004, 42501, 42701,
- * 42809, 0A000.
+ * softdelete_register(rel regclass, cascade boolean, partial_unique boolean)
+ * returns a row for each table that it registered, and one for rel.  Errors:
+ * 22004, 42501, 42701, 42809, 0A000, 55000.
  */
 Datum
 softdelete_register(PG_FUNCTION_ARGS)
 {
 	Oid			first;
 	bool		cascade = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
+	bool		partial_unique = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
 	List	   *tables;
 	List	   *registered = NIL;
+	List	   *notes = NIL;
 	ListCell   *lc;
+	ListCell   *ln;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
@@ -457,14 +480,28 @@ softdelete_register(PG_FUNCTION_ARGS)
 	for (int i = 0; i < list_length(tables); i++)
 	{
 		Oid			relid = list_nth_oid(tables, i);
+		StringInfo	note;
 
 		require_owner(relid);
-		if (register_one(relid) || i == 0)
+		note = register_one(relid, partial_unique);
+		if (note == NULL && i == 0)
+		{
+			SdTable		table;
+
+			note = makeStringInfo();
+			(void) sd_registered(relid, &table);
+			if (partial_unique)
+				sd_keys_take_prepared(relid, table.flag, note);
+		}
+		if (note)
+		{
 			registered = lappend_oid(registered, relid);
+			notes = lappend(notes, note);
+		}
 		if (cascade)
 			tables = list_concat_unique_oid(tables, cascading_children(relid));
 	}
-	foreach(lc, registered)
-		return_row((ReturnSetInfo *) fcinfo->resultinfo, lfirst_oid(lc));
+	forboth(lc, registered, ln, notes)
+		return_row((ReturnSetInfo *) fcinfo->resultinfo, lfirst_oid(lc), lfirst(ln));
 	return (Datum) 0;
 }

@@ -130,6 +130,8 @@ read_guard(Relation rel, const Trigger *trigger, SdTable *table)
 		return false;
 	table->flag = linitial_node(Var, vars)->varattno;
 	table->deletion_id = lsecond_node(Var, vars)->varattno;
+	table->full_keys = trigger->tgnargs > 0 &&
+		strcmp(trigger->tgargs[0], SD_GUARD_FULL_KEYS) == 0;
 	return table->flag > 0 && table->flag <= desc->natts &&
 		table->deletion_id > 0 && table->deletion_id <= desc->natts &&
 		TupleDescAttr(desc, table->flag - 1)->atttypid == BOOLOID &&

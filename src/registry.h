@@ -19,7 +19,11 @@ typedef struct SdTable
 {
 	AttrNumber	flag;			/* the flag column */
 	AttrNumber	deletion_id;	/* the column that names the deletion */
+	bool		full_keys;		/* registered with partial_unique := false */
 } SdTable;
+
+/* The guard's argument for that. */
+#define SD_GUARD_FULL_KEYS "full keys"
 
 extern bool sd_registered(Oid relid, SdTable *table);
 extern Expr *sd_live_condition(const SdTable *table, Index varno);

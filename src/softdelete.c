@@ -110,19 +110,19 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 				QueryEnvironment *environment, DestReceiver *dest, QueryCompletion *completion)
 {
 	SdUtility	outer = sd_utility;
-	RangeVar   *heir = NULL;
+	SdUtilityAfter after = {0};
 
 	sd_utility_depth++;
 	PG_TRY();
 	{
-		statement = sd_utility_prepare(statement, &heir);
+		statement = sd_utility_prepare(statement, &after);
 		if (next_process_utility)
 			next_process_utility(statement, source, read_only_tree, context, params,
 								 environment, dest, completion);
 		else
 			standard_ProcessUtility(statement, source, read_only_tree, context, params,
 									environment, dest, completion);
-		sd_utility_done(heir);
+		sd_utility_done(&after);
 	}
 	PG_FINALLY();
 	{

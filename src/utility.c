@@ -208,13 +208,19 @@ adds_parent(AlterTableStmt *alter)
 /*
  * Looks at a utility statement before it runs.  Returns it, or a copy that
  * runs in its place; what it sets in sd_utility is for the caller to put back.
- * In *heir: the table that will inherit from another, for sd_utility_done();
- * the statement itself may be gone by then.
+ * In *after what sd_utility_done() needs: the statement itself may be gone by
+ * then.
  */
 PlannedStmt *
-sd_utility_prepare(PlannedStmt *statement, RangeVar **heir)
+sd_utility_prepare(PlannedStmt *statement, SdUtilityAfter *after)
 {
-	Node	   *utility = statement->utilityStmt;
+	Node	   *utility = sd_keyddl_prepare(statement->utilityStmt, &after->keys);
+
+	if (utility != statement->utilityStmt)
+	{
+		statement = copyObject(statement);
+		statement->utilityStmt = utility;
+	}
 
 	switch (nodeTag(utility))
 	{
@@ -226,11 +232,11 @@ sd_utility_prepare(PlannedStmt *statement, RangeVar **heir)
 		case T_AlterTableStmt:
 			sd_utility_set(SD_UTILITY_ALTER_TABLE);
 			if (adds_parent((AlterTableStmt *) utility))
-				*heir = copyObject(((AlterTableStmt *) utility)->relation);
+				after->heir = copyObject(((AlterTableStmt *) utility)->relation);
 			break;
 		case T_CreateStmt:
 			if (((CreateStmt *) utility)->inhRelations && !((CreateStmt *) utility)->partbound)
-				*heir = copyObject(((CreateStmt *) utility)->relation);
+				after->heir = copyObject(((CreateStmt *) utility)->relation);
 			break;
 		case T_RefreshMatViewStmt:
 			sd_utility_set(SD_UTILITY_REFRESH);
@@ -241,14 +247,13 @@ sd_utility_prepare(PlannedStmt *statement, RangeVar **heir)
 	return statement;
 }
 
-/*
- * After the statement has run: the table that began to inherit, if it has.
- */
+/* After the statement has run: what began to inherit, and new keys. */
 void
-sd_utility_done(RangeVar *heir)
+sd_utility_done(const SdUtilityAfter *after)
 {
-	Oid			relid = heir ? RangeVarGetRelid(heir, NoLock, true) : InvalidOid;
+	Oid			relid = after->heir ? RangeVarGetRelid(after->heir, NoLock, true) : InvalidOid;
 
 	if (OidIsValid(relid))
 		sd_register_inherited(relid);
+	sd_keyddl_done(&after->keys);
 }

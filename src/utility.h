@@ -4,10 +4,17 @@
 #ifndef SD_UTILITY_H
 #define SD_UTILITY_H
 
+#include "keyddl.h"
 #include "nodes/plannodes.h"
-#include "nodes/primnodes.h"
 
-extern PlannedStmt *sd_utility_prepare(PlannedStmt *statement, RangeVar **heir);
-extern void sd_utility_done(RangeVar *heir);
+/* What there is to do when a statement has run. */
+typedef struct SdUtilityAfter
+{
+	RangeVar   *heir;			/* the table that will inherit from another */
+	SdKeyDdl	keys;
+} SdUtilityAfter;
+
+extern PlannedStmt *sd_utility_prepare(PlannedStmt *statement, SdUtilityAfter *after);
+extern void sd_utility_done(const SdUtilityAfter *after);
 
 #endif							/* SD_UTILITY_H */

@@ -1,0 +1,224 @@
+/*
+ * keyddl.c - DDL that concerns the unique keys of registered tables.
+ *
+ * A key added to a registered table is made partial over live rows: an index by
+ * one more condition before it is built, a constraint by putting the index in
+ * its place afterwards.  And those who know a key as a constraint may go on to
+ * drop and rename it by that name.
+ *
+ * A dump restores keys as they were: under row_security = off, which it sets,
+ * nothing is changed.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_class.h"
+#include "keyddl.h"
+#include "keys.h"
+#include "nodes/makefuncs.h"
+#include "nodes/nodeFuncs.h"
+#include "registry.h"
+#include "run.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/rls.h"
+
+/* The registered table that a statement names, or InvalidOid. */
+static Oid
+registered_table(const RangeVar *relation, SdTable *table)
+{
+	Oid			relid = relation ? RangeVarGetRelid(relation, NoLock, true) : InvalidOid;
+
+	return OidIsValid(relid) && sd_registered(relid, table) ? relid : InvalidOid;
+}
+
+static bool
+names_column(Node *node, const char *name)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, ColumnRef))
+	{
+		Node	   *last = llast(((ColumnRef *) node)->fields);
+
+		return IsA(last, String) && strcmp(strVal(last), name) == 0;
+	}
+	return raw_expression_tree_walker(node, names_column, (void *) name);
+}
+
+/* CREATE UNIQUE INDEX: one more condition, unless the user has thought of it. */
+static Node *
+create_index(IndexStmt *statement)
+{
+	SdTable		table;
+	Oid			relid = statement->unique && !statement->primary && !statement->isconstraint ?
+		registered_table(statement->relation, &table) : InvalidOid;
+	ColumnRef  *live;
+	IndexStmt  *copy;
+
+	if (!OidIsValid(relid) || table.full_keys || !row_security ||
+		names_column(statement->whereClause, sd_flag_name(relid)))
+		return (Node *) statement;
+	live = makeNode(ColumnRef);
+	live->fields = list_make1(makeString(sd_flag_name(relid)));
+	live->location = -1;
+	copy = copyObject(statement);
+	copy->whereClause = copy->whereClause ?
+		(Node *) makeBoolExpr(AND_EXPR, list_make2(copy->whereClause, live), -1) : (Node *) live;
+	ereport(NOTICE,
+			(errmsg("unique index of registered table \"%s\" is partial over live rows",
+					get_rel_name(relid))));
+	return (Node *) copy;
+}
+
+/* DROP CONSTRAINT of what has become an index; false if it is not that. */
+static bool
+drop_former_constraint(Oid relid, const AlterTableCmd *command)
+{
+	Oid			index = sd_keys_former_constraint(relid, command->name);
+
+	if (!OidIsValid(index))
+		return false;
+	sd_run_utility(psprintf("DROP INDEX %s%s", sd_quoted_relation(index),
+							command->behavior == DROP_CASCADE ? " CASCADE" : ""));
+	return true;
+}
+
+/*
+ * ADD CONSTRAINT ... UNIQUE USING INDEX, of an index that is partial because the
+ * table is registered: the index takes the name.  False if it is not that.
+ */
+static bool
+use_partial_index(Oid relid, const SdTable *table, const Constraint *constraint)
+{
+	Oid			index;
+	Relation	rel;
+	bool		partial;
+
+	if (constraint->contype != CONSTR_UNIQUE || constraint->indexname == NULL ||
+		constraint->deferrable)
+		return false;
+	index = get_relname_relid(constraint->indexname, get_rel_namespace(relid));
+	if (!OidIsValid(index) || get_rel_relkind(index) != RELKIND_INDEX)
+		return false;
+	rel = index_open(index, AccessShareLock);
+	partial = rel->rd_index->indrelid == relid && rel->rd_index->indisunique &&
+		rel->rd_index->indisvalid && list_length(RelationGetIndexPredicate(rel)) == 1 &&
+		sd_key_is_partial(rel, table->flag);
+	index_close(rel, NoLock);
+	if (!partial)
+		return false;
+	if (constraint->conname && strcmp(constraint->conname, constraint->indexname) != 0)
+		sd_run_utility(psprintf("ALTER INDEX %s RENAME TO %s", sd_quoted_relation(index),
+								quote_identifier(constraint->conname)));
+	sd_keys_mark(index);
+	ereport(NOTICE,
+			(errmsg("unique key \"%s\" of registered table \"%s\" is partial over live rows",
+					get_rel_name(index), get_rel_name(relid))));
+	return true;
+}
+
+/* May the command add a key? */
+static bool
+may_add_key(const AlterTableCmd *command)
+{
+	return command->subtype == AT_AddConstraint || command->subtype == AT_AddColumn;
+}
+
+/*
+ * Runs those commands of an ALTER TABLE that concern constraints which are
+ * indexes now; the others are left to PostgreSQL.
+ */
+static Node *
+alter_table(AlterTableStmt *statement, SdKeyDdl *ddl)
+{
+	SdTable		table;
+	Oid			relid = registered_table(statement->relation, &table);
+	List	   *left = NIL;
+	AlterTableStmt *copy;
+	bool		adds = false;
+	ListCell   *lc;
+
+	if (!OidIsValid(relid))
+		return (Node *) statement;
+	foreach(lc, statement->cmds)
+	{
+		AlterTableCmd *command = lfirst_node(AlterTableCmd, lc);
+		bool		done = false;
+
+		if (command->subtype == AT_DropConstraint)
+			done = drop_former_constraint(relid, command);
+		else if (command->subtype == AT_AddConstraint && IsA(command->def, Constraint))
+			done = use_partial_index(relid, &table, (Constraint *) command->def);
+		if (!done)
+			left = lappend(left, command);
+		adds |= !done && may_add_key(command);
+	}
+	if (adds && !table.full_keys && row_security)
+	{
+		Relation	rel = table_open(relid, AccessShareLock);
+
+		ddl->relid = relid;
+		ddl->flag = table.flag;
+		ddl->known = RelationGetIndexList(rel);
+		table_close(rel, NoLock);
+	}
+	if (list_length(left) == list_length(statement->cmds))
+		return (Node *) statement;
+	copy = copyObject(statement);
+	copy->cmds = copyObject(left);
+	return (Node *) copy;
+}
+
+/* RENAME CONSTRAINT of what has become an index. */
+static Node *
+rename_constraint(RenameStmt *statement)
+{
+	SdTable		table;
+	Oid			relid = registered_table(statement->relation, &table);
+	Oid			index = OidIsValid(relid) ?
+		sd_keys_former_constraint(relid, statement->subname) : InvalidOid;
+	RenameStmt *copy;
+
+	if (!OidIsValid(index))
+		return (Node *) statement;
+	copy = copyObject(statement);
+	copy->renameType = OBJECT_INDEX;
+	copy->relation = makeRangeVar(get_namespace_name(get_rel_namespace(index)),
+								  get_rel_name(index), -1);
+	copy->subname = NULL;
+	return (Node *) copy;
+}
+
+/*
+ * Before a utility statement runs: returns it, or a copy that runs in its
+ * place; in *ddl what there will be to do afterwards.
+ */
+Node *
+sd_keyddl_prepare(Node *utility, SdKeyDdl *ddl)
+{
+	switch (nodeTag(utility))
+	{
+		case T_IndexStmt:
+			return create_index((IndexStmt *) utility);
+		case T_AlterTableStmt:
+			return alter_table((AlterTableStmt *) utility, ddl);
+		case T_RenameStmt:
+			if (((RenameStmt *) utility)->renameType == OBJECT_TABCONSTRAINT)
+				return rename_constraint((RenameStmt *) utility);
+			return utility;
+		default:
+			return utility;
+	}
+}
+
+/* After it has run: keys that it added are made partial. */
+void
+sd_keyddl_done(const SdKeyDdl *ddl)
+{
+	if (OidIsValid(ddl->relid) && sd_registered(ddl->relid, NULL))
+		sd_keys_make_new_partial(ddl->relid, ddl->flag, ddl->known);
+}

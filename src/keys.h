@@ -1,0 +1,21 @@
+/*
+ * keys.h - unique keys of registered tables, partial over live rows.
+ */
+#ifndef SD_KEYS_H
+#define SD_KEYS_H
+
+#include "access/attnum.h"
+#include "lib/stringinfo.h"
+#include "nodes/pg_list.h"
+#include "utils/relcache.h"
+
+extern bool sd_key_is_partial(Relation index, AttrNumber flag);
+extern bool sd_key_is_referenced(Oid index);
+extern void sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note);
+extern void sd_keys_take_prepared(Oid relid, AttrNumber flag, StringInfo note);
+extern void sd_keys_make_new_partial(Oid relid, AttrNumber flag, List *known);
+extern void sd_keys_make_full(Oid relid, AttrNumber flag);
+extern Oid	sd_keys_former_constraint(Oid relid, const char *name);
+extern void sd_keys_mark(Oid index);
+
+#endif							/* SD_KEYS_H */
