@@ -85,6 +85,25 @@ COMMENT ON COLUMN softdelete.link.row_key IS 'primary key of the row or, without
 COMMENT ON COLUMN softdelete.link.old_values IS 'what was overwritten';
 COMMENT ON COLUMN softdelete.link.new_values IS 'what it was overwritten with';
 
+CREATE SEQUENCE softdelete.image_id_seq;
+COMMENT ON SEQUENCE softdelete.image_id_seq IS 'ids of images of deleted rows';
+
+CREATE TABLE softdelete.image (
+    id bigint PRIMARY KEY,
+    deletion_id bigint,
+    relation regclass NOT NULL,
+    columns name[] NOT NULL,
+    col_values text[] NOT NULL
+);
+CREATE INDEX ON softdelete.image (relation, deletion_id);
+CREATE INDEX ON softdelete.image (deletion_id);
+COMMENT ON TABLE softdelete.image IS 'deleted rows that have left their table, because a new row has taken their key; undelete puts them back';
+COMMENT ON COLUMN softdelete.image.id IS 'number of the image';
+COMMENT ON COLUMN softdelete.image.deletion_id IS 'the deletion that took the row';
+COMMENT ON COLUMN softdelete.image.relation IS 'the table that it was in';
+COMMENT ON COLUMN softdelete.image.columns IS 'names of its columns';
+COMMENT ON COLUMN softdelete.image.col_values IS 'their values, in the order of columns';
+
 CREATE SEQUENCE softdelete.event_id_seq;
 COMMENT ON SEQUENCE softdelete.event_id_seq IS 'ids of events';
 
@@ -116,6 +135,8 @@ SELECT pg_catalog.pg_extension_config_dump('softdelete.deletion', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.deletion_more', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.link_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.link', '');
+SELECT pg_catalog.pg_extension_config_dump('softdelete.image_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('softdelete.image', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.event_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.event', '');
 

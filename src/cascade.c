@@ -676,12 +676,77 @@ sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts, b
 }
 
 /*
+ * Appends "alias.key = $1 AND ..." for one side of a foreign key, the values
+ * being those of a row of the other; false, with values incomplete, if one is
+ * null.
+ */
+static bool
+append_key_of_row(StringInfo sql, const SdForeignKey *fkey, bool row_is_child,
+				  Relation rel, TupleTableSlot *row, const char *alias, Datum *values, Oid *types)
+{
+	Oid			from = row_is_child ? fkey->child : fkey->parent;
+	Oid			to = row_is_child ? fkey->parent : fkey->child;
+
+	for (int i = 0; i < fkey->nkeys; i++)
+	{
+		AttrNumber	from_att = row_is_child ? fkey->child_att[i] : fkey->parent_att[i];
+		AttrNumber	to_att = row_is_child ? fkey->parent_att[i] : fkey->child_att[i];
+		AttrNumber	att = RelationGetRelid(rel) == from ? from_att :
+			get_attnum(RelationGetRelid(rel), get_attname(from, from_att, false));
+		char		column[SD_COLUMN_SIZE];
+		char		parameter[16];
+		bool		isnull;
+
+		values[i] = slot_getattr(row, att, &isnull);
+		if (isnull)
+			return false;
+		types[i] = get_atttype(RelationGetRelid(rel), att);
+		snprintf(parameter, sizeof(parameter), "$%d", i + 1);
+		sd_fkey_column(column, alias, NULL, to, to_att);
+		if (i > 0)
+			appendStringInfoString(sql, " AND ");
+		if (row_is_child)
+			generate_operator_clause(sql, column, get_atttype(to, to_att),
+									 fkey->equal[i], parameter, types[i]);
+		else
+			generate_operator_clause(sql, parameter, types[i],
+									 fkey->equal[i], column, get_atttype(to, to_att));
+	}
+	return true;
+}
+
+/* Does any row, live or deleted, refer to this one by a foreign key? */
+bool
+sd_row_is_referenced(const SdForeignKey *fkey, Relation parent, TupleTableSlot *row)
+{
+	StringInfoData sql;
+	SdStatement statement = {0};
+	Datum		values[INDEX_MAX_KEYS];
+	Oid			types[INDEX_MAX_KEYS];
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT 1 FROM %s%s c WHERE ",
+					 sd_only(fkey->child), sd_quoted_relation(fkey->child));
+	if (!append_key_of_row(&sql, fkey, false, parent, row, "c", values, types))
+		return false;
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = fkey->child;
+	statement.latest = true;
+	statement.limit = 1;
+	statement.nargs = fkey->nkeys;
+	statement.args = values;
+	statement.argtypes = types;
+	return sd_run(&statement) > 0;
+}
+
+/*
  * Is the parent there, live or deleted, to which this row refers?  Asked for a
  * row that is deleted in the transaction that inserted it, and locked so that
  * it stays.  Error 23503.
  */
 void
-sd_check_parent(const SdForeignKey *fkey, Relation child, HeapTuple row)
+sd_check_parent(const SdForeignKey *fkey, Relation child, TupleTableSlot *row)
 {
 	StringInfoData sql;
 	SdStatement statement = {0};
@@ -691,26 +756,8 @@ sd_check_parent(const SdForeignKey *fkey, Relation child, HeapTuple row)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT 1 FROM %s%s p WHERE ",
 					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent));
-	for (int i = 0; i < fkey->nkeys; i++)
-	{
-		AttrNumber	att = RelationGetRelid(child) == fkey->child ? fkey->child_att[i] :
-			get_attnum(RelationGetRelid(child), get_attname(fkey->child, fkey->child_att[i], false));
-		char		column[SD_COLUMN_SIZE];
-		char		parameter[16];
-		bool		isnull;
-
-		values[i] = heap_getattr(row, att, RelationGetDescr(child), &isnull);
-		if (isnull)
-			return;
-		types[i] = get_atttype(RelationGetRelid(child), att);
-		snprintf(parameter, sizeof(parameter), "$%d", i + 1);
-		if (i > 0)
-			appendStringInfoString(&sql, " AND ");
-		generate_operator_clause(&sql,
-								 sd_fkey_column(column, "p", NULL, fkey->parent, fkey->parent_att[i]),
-								 get_atttype(fkey->parent, fkey->parent_att[i]),
-								 fkey->equal[i], parameter, types[i]);
-	}
+	if (!append_key_of_row(&sql, fkey, true, child, row, "p", values, types))
+		return;
 	appendStringInfoString(&sql, " FOR KEY SHARE OF p");
 	statement.sql = sql.data;
 	statement.kind = SD_RUN_PHYSICAL;

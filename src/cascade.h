@@ -5,6 +5,7 @@
 #define SD_CASCADE_H
 
 #include "executor/execdesc.h"
+#include "executor/tuptable.h"
 #include "fkey.h"
 #include "rowset.h"
 
@@ -34,7 +35,8 @@ extern void sd_cascade_add(SdCascade *cascade, List *deleted, List *counts);
 extern bool sd_cascade_own_rows(SdCascade *cascade);
 extern List *sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts,
 						bool own_rows);
-extern void sd_check_parent(const SdForeignKey *fkey, Relation child, HeapTuple row);
+extern void sd_check_parent(const SdForeignKey *fkey, Relation child, TupleTableSlot *row);
+extern bool sd_row_is_referenced(const SdForeignKey *fkey, Relation parent, TupleTableSlot *row);
 
 #define SD_ROWS_NAME "softdelete_rows"
 #define SD_KEY_PREFIX "k"

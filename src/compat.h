@@ -12,6 +12,7 @@
 #error "softdelete supports PostgreSQL 15 to 18"
 #endif
 
+#include "access/genam.h"
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
@@ -165,6 +166,17 @@ sd_check_index_constraints(ResultRelInfo *rel, TupleTableSlot *slot, EState *est
 	return ExecCheckIndexConstraints(rel, slot, estate, conflict, &none, arbiters);
 #else
 	return ExecCheckIndexConstraints(rel, slot, estate, conflict, arbiters);
+#endif
+}
+
+/* 18: index_beginscan counts for EXPLAIN */
+static inline IndexScanDesc
+sd_index_beginscan(Relation heap, Relation index, Snapshot snapshot, int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(heap, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(heap, index, snapshot, nkeys, 0);
 #endif
 }
 

@@ -1,27 +1,42 @@
 /*
- * conflict.c - INSERT ... ON CONFLICT that meets a deleted row.
+ * conflict.c - new rows that meet a deleted one on a unique key.
  *
- * A deleted row holds its unique keys.  DO UPDATE would change a row that
- * nobody sees, and DO NOTHING would skip the new one for it: in both cases the
- * data that the user has just stored would be hidden.  Both are refused with
- * the error of a plain INSERT, 23505, naming the deletion.
+ * Keys that are partial over live rows do not know of deleted rows, and an
+ * INSERT ... ON CONFLICT is made to find them.  What is left are the keys that
+ * count all rows, the primary key among them (keys.c).  Before a row is inserted
+ * that does not draw its key from a sequence, or before an UPDATE changes such a
+ * key, a virtual trigger (triggers.c) looks for a deleted row that has it:
  *
- * DO UPDATE gets one more condition on the existing row, which raises the
- * error; DO NOTHING evaluates nothing there, so a virtual trigger looks first
- * (triggers.c).
+ *   - where no foreign key references the key, nor anything the deleted row by
+ *     another one, the deleted row moves to the journal (image.c);
+ *   - else the new row is refused with 23505, naming the deletion.
+ *
+ * ON CONFLICT DO UPDATE gets one more condition on the existing row, which raises
+ * an error where somebody deletes the row in between.
  */
 #include "postgres.h"
 
+#include "access/genam.h"
+#include "access/relation.h"
 #include "access/tableam.h"
+#include "access/xact.h"
+#include "cascade.h"
+#include "catalog/index.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "conflict.h"
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
+#include "fkey.h"
 #include "fmgr.h"
+#include "image.h"
+#include "keys.h"
+#include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "optimizer/optimizer.h"
 #include "parser/parse_func.h"
+#include "run.h"
+#include "storage/lmgr.h"
 #include "triggers.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -57,8 +72,8 @@ softdelete_require_live(PG_FUNCTION_ARGS)
 }
 
 /*
- * Makes ON CONFLICT DO UPDATE refuse deleted rows, and to set the flag or
- * deletion_id.
+ * Makes ON CONFLICT find keys that are partial over live rows; DO UPDATE refuses
+ * deleted rows, and to set the flag or deletion_id.
  */
 void
 sd_conflict_convert(Query *query, RangeTblEntry *rte, const SdTable *table)
@@ -68,6 +83,14 @@ sd_conflict_convert(Query *query, RangeTblEntry *rte, const SdTable *table)
 	Oid			function;
 	Expr	   *live;
 
+	if (conflict->arbiterElems)
+	{
+		Node	   *where = (Node *) makeVar(query->resultRelation, table->flag, BOOLOID, -1,
+											 InvalidOid, 0);
+
+		conflict->arbiterWhere = conflict->arbiterWhere ?
+			make_and_qual(conflict->arbiterWhere, where) : where;
+	}
 	if (conflict->action != ONCONFLICT_UPDATE)
 		return;
 	foreach(lc, conflict->onConflictSet)
@@ -91,47 +114,293 @@ sd_conflict_convert(Query *query, RangeTblEntry *rte, const SdTable *table)
 		make_and_qual((Node *) live, conflict->onConflictWhere) : (Node *) live;
 }
 
+/* ---------- keys that count all rows ---------- */
+
+/* A key that a new row may have in common with a deleted one. */
+typedef struct FullKey
+{
+	Oid			index;
+	IndexInfo  *info;
+	bool		exclusion;
+} FullKey;
+
+/* Is one of the index's columns in the set (offset as in updatedCols)? */
+static bool
+overlaps(const IndexInfo *info, const Bitmapset *columns)
+{
+	Bitmapset  *used = NULL;
+
+	for (int i = 0; i < info->ii_NumIndexKeyAttrs; i++)
+		if (info->ii_IndexAttrNumbers[i] != 0)
+			used = bms_add_member(used, info->ii_IndexAttrNumbers[i] - FirstLowInvalidHeapAttributeNumber);
+	pull_varattnos((Node *) info->ii_Expressions, 1, &used);
+	return bms_overlap(used, columns);
+}
+
 /*
- * Before ON CONFLICT DO NOTHING inserts a row: does it conflict with a deleted
- * one?  The indexes are open, as the executor opens them before it fires
- * triggers.
+ * The keys of a registered table that count deleted rows too, in the current
+ * memory context: of an INSERT those without a column that it draws from a
+ * sequence, of an UPDATE those with a column that it changes.
+ */
+List *
+sd_conflict_keys(Relation rel, const SdTable *table, const Bitmapset *drawn,
+				 const Bitmapset *updated)
+{
+	List	   *keys = NIL;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+		Form_pg_index form = index->rd_index;
+
+		if ((form->indisunique || form->indisexclusion) && form->indisready &&
+			!sd_key_is_partial(index, table->flag))
+		{
+			IndexInfo  *info = BuildIndexInfo(index);
+
+			if (drawn ? !overlaps(info, drawn) : !updated || overlaps(info, updated))
+			{
+				FullKey    *key = palloc(sizeof(FullKey));
+
+				key->index = RelationGetRelid(index);
+				key->info = info;
+				key->exclusion = info->ii_ExclusionOps != NULL;
+				if (!key->exclusion)
+					BuildSpeculativeIndexInfo(index, info);
+				keys = lappend(keys, key);
+			}
+		}
+		index_close(index, NoLock);
+	}
+	return keys;
+}
+
+static Relation
+open_index(ResultRelInfo *rel, Oid index)
+{
+	for (int i = 0; i < rel->ri_NumIndices; i++)
+		if (rel->ri_IndexRelationDescs[i] &&
+			RelationGetRelid(rel->ri_IndexRelationDescs[i]) == index)
+			return rel->ri_IndexRelationDescs[i];
+	return NULL;
+}
+
+/*
+ * Finds a deleted row that has the key of the new one, or a live one too, and
+ * puts it into "holder".  Waits for transactions that have yet to decide.
+ * Follows check_exclusion_or_unique_constraint() in executor/execIndexing.c.
+ */
+static bool
+find_holder(Relation heap, Relation index, FullKey *key, EState *estate, const SdTable *table,
+			Datum *values, bool *isnull, bool live_too, TupleTableSlot *holder)
+{
+	int			n = IndexRelationGetNumberOfKeyAttributes(index);
+	Oid		   *procs = key->exclusion ? key->info->ii_ExclusionProcs : key->info->ii_UniqueProcs;
+	uint16	   *strategies = key->exclusion ? key->info->ii_ExclusionStrats : key->info->ii_UniqueStrats;
+	ScanKeyData scankeys[INDEX_MAX_KEYS];
+	SnapshotData dirty;
+
+	InitDirtySnapshot(dirty);
+	for (int i = 0; i < n; i++)
+	{
+		if (isnull[i] && !key->info->ii_NullsNotDistinct)
+			return false;
+		ScanKeyEntryInitialize(&scankeys[i], isnull[i] ? SK_ISNULL | SK_SEARCHNULL : 0, i + 1,
+							   strategies[i], InvalidOid, index->rd_indcollation[i],
+							   procs[i], values[i]);
+	}
+	for (;;)
+	{
+		IndexScanDesc scan = sd_index_beginscan(heap, index, &dirty, n);
+		TransactionId wait = InvalidTransactionId;
+		bool		found = false;
+
+		index_rescan(scan, scankeys, n, NULL, 0);
+		while (!found && index_getnext_slot(scan, ForwardScanDirection, holder))
+		{
+			bool		null;
+
+			if (scan->xs_recheck)
+			{
+				ExprContext *econtext = GetPerTupleExprContext(estate);
+				TupleTableSlot *saved = econtext->ecxt_scantuple;
+				Datum		existing[INDEX_MAX_KEYS];
+				bool		existing_null[INDEX_MAX_KEYS];
+				bool		same = true;
+
+				econtext->ecxt_scantuple = holder;
+				FormIndexDatum(key->info, holder, estate, existing, existing_null);
+				econtext->ecxt_scantuple = saved;
+				for (int i = 0; same && i < n; i++)
+					same = !existing_null[i] &&
+						DatumGetBool(OidFunctionCall2Coll(procs[i], index->rd_indcollation[i],
+														  existing[i], values[i]));
+				if (!same)
+					continue;
+			}
+			wait = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
+			if (TransactionIdIsValid(wait))
+				break;
+			found = live_too || !DatumGetBool(slot_getattr(holder, table->flag, &null));
+		}
+		index_endscan(scan);
+		if (!TransactionIdIsValid(wait))
+			return found;
+		if (dirty.speculativeToken)
+			SpeculativeInsertionWait(dirty.xmin, dirty.speculativeToken);
+		else
+			XactLockTableWait(wait, heap, &holder->tts_tid, XLTW_InsertIndex);
+	}
+}
+
+/*
+ * Will ON CONFLICT take care of the row anyway, because it meets a live one?
+ */
+static bool
+meets_live_row(ResultRelInfo *rel, TupleTableSlot *slot, EState *estate, const SdTable *table)
+{
+	TupleTableSlot *existing = table_slot_create(rel->ri_RelationDesc, NULL);
+	bool		live = false;
+
+	for (int i = 0; !live && i < rel->ri_NumIndices; i++)
+	{
+		Relation	index = rel->ri_IndexRelationDescs[i];
+		ItemPointerData tid;
+
+		if (index == NULL || !(index->rd_index->indisunique || index->rd_index->indisexclusion) ||
+			!index->rd_index->indimmediate ||
+			(rel->ri_onConflictArbiterIndexes &&
+			 !list_member_oid(rel->ri_onConflictArbiterIndexes, RelationGetRelid(index))))
+			continue;
+		if (!sd_check_index_constraints(rel, slot, estate, &tid,
+										list_make1_oid(RelationGetRelid(index))) &&
+			table_tuple_fetch_row_version(rel->ri_RelationDesc, &tid, SnapshotAny, existing))
+		{
+			bool		null;
+
+			live = DatumGetBool(slot_getattr(existing, table->flag, &null));
+		}
+	}
+	ExecDropSingleTupleTableSlot(existing);
+	return live;
+}
+
+/* Does any row, live or deleted, refer to this one? */
+static bool
+is_referenced(Relation rel, TupleTableSlot *row)
+{
+	ListCell   *lc;
+
+	foreach(lc, sd_fkeys_referencing(rel, false))
+		if (sd_row_is_referenced(lfirst(lc), rel, row))
+			return true;
+	return false;
+}
+
+static void
+refuse_key(Relation rel, Relation index, TupleTableSlot *holder, const SdTable *table,
+		   Datum *values, bool *isnull, bool exclusion)
+{
+	char	   *description = BuildIndexValueDescription(index, values, isnull);
+	const char *key = description ? psprintf("Key %s", description) : "The key";
+	bool		null;
+	bool		live = DatumGetBool(slot_getattr(holder, table->flag, &null));
+	int64		deletion = DatumGetInt64(slot_getattr(holder, table->deletion_id, &null));
+
+	ereport(ERROR,
+			(errcode(exclusion ? ERRCODE_EXCLUSION_VIOLATION : ERRCODE_UNIQUE_VIOLATION),
+			 exclusion ?
+			 errmsg("conflicting key value violates exclusion constraint \"%s\"",
+					RelationGetRelationName(index)) :
+			 errmsg("duplicate key value violates unique constraint \"%s\"",
+					RelationGetRelationName(index)),
+			 live ?
+			 errdetail("%s has been taken by a live row.", key) :
+			 null ?
+			 errdetail("%s belongs to a deleted row that foreign keys reference.", key) :
+			 errdetail("%s belongs to a row that deletion " INT64_FORMAT " has taken and that foreign keys reference.",
+					   key, deletion),
+			 live ?
+			 errhint("Delete that row or change its key, and undelete again.") :
+			 null ?
+			 errhint("Use another key, or bring the row back with softdelete_undelete().") :
+			 errhint("Use another key, or bring the row back with softdelete_undelete() or softdelete_undelete_deletion(" INT64_FORMAT ").",
+					 deletion),
+			 errtableconstraint(rel, RelationGetRelationName(index))));
+}
+
+/* The row with its stored generated columns, of which a key may be made. */
+static TupleTableSlot *
+with_generated(ResultRelInfo *rel, TupleTableSlot *slot, EState *estate)
+{
+	TupleConstr *constr = RelationGetDescr(rel->ri_RelationDesc)->constr;
+	TupleTableSlot *computed;
+
+	if (constr == NULL || !constr->has_generated_stored)
+		return slot;
+	computed = MakeSingleTupleTableSlot(RelationGetDescr(rel->ri_RelationDesc), &TTSOpsHeapTuple);
+	ExecCopySlot(computed, slot);
+	ExecComputeStoredGenerated(rel, estate, computed, CMD_INSERT);
+	return computed;
+}
+
+static void
+free_key(ResultRelInfo *rel, FullKey *key, TupleTableSlot *slot, EState *estate,
+		 const SdTable *table, SdNewRow kind, TupleTableSlot *holder)
+{
+	Relation	index = open_index(rel, key->index);
+	ExprContext *econtext = GetPerTupleExprContext(estate);
+	TupleTableSlot *saved = econtext->ecxt_scantuple;
+	Datum		values[INDEX_MAX_KEYS];
+	bool		isnull[INDEX_MAX_KEYS];
+	bool		counts = true;
+
+	if (index == NULL)
+		return;
+	econtext->ecxt_scantuple = slot;
+	if (key->info->ii_Predicate && key->info->ii_PredicateState == NULL)
+		key->info->ii_PredicateState = ExecPrepareQual(key->info->ii_Predicate, estate);
+	if (key->info->ii_Predicate)
+		counts = ExecQual(key->info->ii_PredicateState, econtext);
+	if (counts)
+		FormIndexDatum(key->info, slot, estate, values, isnull);
+	econtext->ecxt_scantuple = saved;
+	if (!counts)
+		return;
+	while (find_holder(rel->ri_RelationDesc, index, key, estate, table, values, isnull,
+					   kind == SD_NEW_IMAGE, holder))
+	{
+		bool		null;
+
+		if (kind == SD_NEW_ON_CONFLICT && meets_live_row(rel, slot, estate, table))
+			return;
+		if (DatumGetBool(slot_getattr(holder, table->flag, &null)) ||
+			sd_key_is_referenced(key->index) || is_referenced(rel->ri_RelationDesc, holder))
+			refuse_key(rel->ri_RelationDesc, index, holder, table, values, isnull, key->exclusion);
+		(void) sd_image_move(rel->ri_RelationDesc, holder, table);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+/*
+ * Before a row is inserted, or its keys are changed: frees those keys that
+ * deleted rows have.  The indexes are open, as the executor opens them before it
+ * fires triggers.  "holder" is a slot of the table to work with.  Error 23505
+ * (23P01) where a key is referenced.
  */
 void
-sd_conflict_check(ResultRelInfo *rel, TupleTableSlot *slot, EState *estate,
-				  const SdTable *table)
+sd_conflict_free_keys(ResultRelInfo *rel, List *keys, TupleTableSlot *slot, EState *estate,
+					  const SdTable *table, SdNewRow kind, TupleTableSlot *holder)
 {
-	ItemPointerData tid;
-	TupleTableSlot *existing;
-	bool		live_null;
-	bool		deletion_null;
-	bool		live;
-	int64		deletion;
-	TupleConstr *constr = RelationGetDescr(rel->ri_RelationDesc)->constr;
-	bool		free_of_conflicts;
+	TupleTableSlot *complete = with_generated(rel, slot, estate);
+	ListCell   *lc;
 
-	if (constr && constr->has_generated_stored)
+	foreach(lc, keys)
 	{
-		/* they are not computed yet, and a key may be made of them */
-		TupleTableSlot *computed = MakeSingleTupleTableSlot(RelationGetDescr(rel->ri_RelationDesc),
-															&TTSOpsHeapTuple);
-
-		ExecCopySlot(computed, slot);
-		ExecComputeStoredGenerated(rel, estate, computed, CMD_INSERT);
-		free_of_conflicts = sd_check_index_constraints(rel, computed, estate, &tid,
-													   rel->ri_onConflictArbiterIndexes);
-		ExecDropSingleTupleTableSlot(computed);
+		free_key(rel, lfirst(lc), complete, estate, table, kind, holder);
+		ExecClearTuple(holder);
 	}
-	else
-		free_of_conflicts = sd_check_index_constraints(rel, slot, estate, &tid,
-													   rel->ri_onConflictArbiterIndexes);
-	if (free_of_conflicts)
-		return;
-	existing = table_slot_create(rel->ri_RelationDesc, NULL);
-	if (!table_tuple_fetch_row_version(rel->ri_RelationDesc, &tid, SnapshotAny, existing))
-		elog(ERROR, "could not fetch the conflicting row");
-	live = DatumGetBool(slot_getattr(existing, table->flag, &live_null));
-	deletion = DatumGetInt64(slot_getattr(existing, table->deletion_id, &deletion_null));
-	ExecDropSingleTupleTableSlot(existing);
-	if (!live)
-		refuse_deleted(RelationGetRelid(rel->ri_RelationDesc), !deletion_null, deletion);
+	if (complete != slot)
+		ExecDropSingleTupleTableSlot(complete);
 }

@@ -99,6 +99,8 @@ reason_to_stay_full(Relation index)
 		return "primary key";
 	if (!form->indimmediate)
 		return "deferrable";
+	if (form->indisunique && form->indisexclusion)
+		return "without overlaps";
 	if (form->indisreplident)
 		return "replica identity";
 	if (!form->indisvalid || !form->indislive)

@@ -71,8 +71,9 @@ dead_parents(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey)
 }
 
 /*
- * A key that is not validated may lack its parent altogether: rows that come
- * back must have one, as rows that are inserted.
+ * A key that is not validated may lack its parent altogether, and nothing held
+ * the parent of a row that was in the journal: rows that come back must have
+ * one, as rows that are inserted.
  */
 static void
 refuse_missing_parent(SdTouched *child, const SdForeignKey *fkey)
@@ -82,7 +83,7 @@ refuse_missing_parent(SdTouched *child, const SdForeignKey *fkey)
 	SdStatement statement = {0};
 	Relation	rel;
 
-	if (fkey->validated)
+	if (fkey->validated && !child->returned)
 		return;
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT 1 FROM " SD_ROWS_NAME " c WHERE c.flipped");
@@ -108,7 +109,7 @@ refuse_missing_parent(SdTouched *child, const SdForeignKey *fkey)
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 			 errmsg("cannot undelete in table \"%s\": a parent by foreign key constraint \"%s\" does not exist",
 					get_rel_name(fkey->child), fkey->name),
-			 errdetail("The foreign key is NOT VALID."),
+			 fkey->validated ? 0 : errdetail("The foreign key is NOT VALID."),
 			 errhint("Insert the missing row into table \"%s\" first.", get_rel_name(fkey->parent)),
 			 errtableconstraint(rel, fkey->name)));
 }

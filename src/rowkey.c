@@ -285,10 +285,13 @@ sd_equal(StringInfo sql, const char *left, const char *right, Oid type)
 	generate_operator_clause(sql, left, base, entry->eq_opr, right, base);
 }
 
-/* Appends "row.key = keys.id AND ...". */
+/*
+ * Appends "row.key = keys.id AND ...".  The row's columns go by their names or,
+ * with a prefix, by their numbers.
+ */
 void
-sd_rowkeys_match(StringInfo sql, const SdRowKeys *keys,
-				 const char *row_alias, const char *key_alias)
+sd_rowkeys_match(StringInfo sql, const SdRowKeys *keys, const char *row_alias,
+				 const char *row_prefix, const char *key_alias)
 {
 	ListCell   *lc;
 	const char *sep = "";
@@ -300,7 +303,7 @@ sd_rowkeys_match(StringInfo sql, const SdRowKeys *keys,
 		char		right[SD_COLUMN_SIZE];
 
 		appendStringInfoString(sql, sep);
-		sd_equal(sql, sd_fkey_column(left, row_alias, NULL, keys->relid, att),
+		sd_equal(sql, sd_fkey_column(left, row_alias, row_prefix, keys->relid, att),
 				 sd_fkey_column(right, key_alias, SD_ID_PREFIX, keys->relid, att),
 				 get_atttype(keys->relid, att));
 		sep = " AND ";

@@ -19,8 +19,8 @@ typedef struct SdRowKeys
 } SdRowKeys;
 
 extern SdRowKeys *sd_rowkeys_from_value(Oid relid, Datum id, Oid type);
-extern void sd_rowkeys_match(StringInfo sql, const SdRowKeys *keys,
-							 const char *row_alias, const char *key_alias);
+extern void sd_rowkeys_match(StringInfo sql, const SdRowKeys *keys, const char *row_alias,
+							 const char *row_prefix, const char *key_alias);
 extern char *sd_rowkeys_first(const SdRowKeys *keys, SdRowset *rows);
 extern void sd_equal(StringInfo sql, const char *left, const char *right, Oid type);
 

@@ -217,6 +217,17 @@ execute(const SdStatement *statement, SPIPlanPtr plan, MemoryContext caller)
 	return statement->result ? sd_rowset_count(*statement->result) : (int64) SPI_processed;
 }
 
+/* A unique key that was taken meanwhile: says what to do about it. */
+static void
+add_hint(void *arg)
+{
+	const SdStatement *statement = arg;
+
+	if (statement == current && statement->kind == SD_RUN_FLAG &&
+		(geterrcode() == ERRCODE_UNIQUE_VIOLATION || geterrcode() == ERRCODE_EXCLUSION_VIOLATION))
+		errhint("A live row has taken the key. Delete that row or change its key, and undelete again.");
+}
+
 /*
  * Runs a statement.  Returns the number of rows that it returned or changed.
  * Errors are the statement's own.
@@ -230,6 +241,7 @@ sd_run(const SdStatement *statement)
 	int			save_context;
 	int64		processed = 0;
 	int			nestlevel = 0;
+	ErrorContextCallback callback;
 
 	if (statement->portable)
 		nestlevel = sd_portable_begin();
@@ -239,6 +251,10 @@ sd_run(const SdStatement *statement)
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
 	current = statement;
+	callback.callback = add_hint;
+	callback.arg = (void *) statement;
+	callback.previous = error_context_stack;
+	error_context_stack = &callback;
 	PG_TRY();
 	{
 		register_inputs(statement);
@@ -254,6 +270,7 @@ sd_run(const SdStatement *statement)
 		current = outer;
 	}
 	PG_END_TRY();
+	error_context_stack = callback.previous;
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 	if (nestlevel > 0)

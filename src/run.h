@@ -20,8 +20,10 @@ typedef enum SdRunKind
 	SD_RUN_PHYSICAL,			/* all rows; nothing is converted */
 	SD_RUN_FLAG,				/* as PHYSICAL; an UPDATE of the flag that no
 								 * trigger notices */
-	SD_RUN_LINKS				/* as PHYSICAL; an UPDATE of references that
+	SD_RUN_LINKS,				/* as PHYSICAL; an UPDATE of references that
 								 * only foreign keys notice */
+	SD_RUN_IMAGES				/* as PHYSICAL; an INSERT of deleted rows that no
+								 * trigger notices */
 } SdRunKind;
 
 #define SD_RUN_MAX_INPUTS 3

@@ -78,8 +78,9 @@ make_statement(EState *estate, bool of_cascade)
 	return statement;
 }
 
+/* One ModifyTable that updates, deletes or merges. */
 static void
-arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement)
+arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement)
 {
 	EState	   *estate = query->estate;
 	const SdStatement *own = sd_run_current(query->sourceText);
@@ -87,10 +88,6 @@ arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement
 	SdPermissions *permissions;
 	bool		deletes;
 
-	if (state->operation == CMD_INSERT)
-		sd_arm_insert(estate, state);
-	if (state->operation != CMD_UPDATE && state->operation != CMD_MERGE)
-		return;
 	if (own && (own->kind == SD_RUN_FLAG || own->kind == SD_RUN_LINKS))
 	{
 		sd_arm_own_update(estate, state, own->kind);
@@ -123,6 +120,18 @@ arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement
 							  (*statement)->own_rows,
 							  (*statement)->cascade ?
 							  sd_cascade_context((*statement)->cascade) : estate->es_query_cxt));
+}
+
+static void
+arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement)
+{
+	const SdStatement *own = sd_run_current(query->sourceText);
+
+	if (state->operation == CMD_UPDATE || state->operation == CMD_MERGE)
+		arm_changes(query, state, eflags, statement);
+	if (state->operation == CMD_INSERT ||
+		(state->operation == CMD_MERGE && (state->mt_merge_subcommands & MERGE_INSERT) != 0))
+		sd_arm_insert(query->estate, state, own && own->kind == SD_RUN_IMAGES);
 }
 
 /* Is a statement of this session deleting rows, or cascading? */

@@ -86,7 +86,7 @@ sd_touched_table(SdUndelete *undelete, Oid relid)
 	{
 		SdForeignKey *fkey = lfirst(lc);
 
-		if (sd_registered(fkey->parent, NULL) || !fkey->validated)
+		if (sd_registered(fkey->parent, NULL) || !fkey->validated || undelete->images)
 			table->above = lappend(table->above, fkey);
 	}
 	table->atts = needed_atts(table->below, table->above);

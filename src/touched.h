@@ -17,7 +17,7 @@ typedef struct SdTouched
 	char	   *deletion_id;
 	List	   *below;			/* SdForeignKey that reference it */
 	List	   *above;			/* SdForeignKey of it to registered tables, and
-								 * those that are not valid */
+								 * those whose parent may be missing */
 	List	   *atts;			/* columns that these need */
 	SdRowset   *rows;			/* all rows touched; NULL until the first:
 								 * tableoid, tid, upper (named by the caller, or
@@ -26,6 +26,7 @@ typedef struct SdTouched
 	Oid			via;			/* foreign key over which they all came from
 								 * parents made live now; else InvalidOid */
 	bool		has_upper;
+	bool		returned;		/* have rows come from the journal? */
 	int64		restored;		/* rows made live, less those taken back */
 	int64		taken_back;
 } SdTouched;
@@ -44,6 +45,7 @@ typedef struct SdUndelete
 	List	   *work;			/* SdWork */
 	bool		with_parents;
 	bool		repeated;		/* has some of it been brought back before? */
+	bool		images;			/* may rows have been in the journal? */
 	bool		took_back;		/* has a row been made deleted again? */
 	int			stalled;		/* rounds in which no parent could be brought back */
 	MemoryContext context;		/* of all this */

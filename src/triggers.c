@@ -33,7 +33,9 @@
 #include "compat.h"
 #include "conflict.h"
 #include "deletion.h"
+#include "executor/execPartition.h"
 #include "executor/instrument.h"
+#include "nodes/nodeFuncs.h"
 #include "pgstat.h"
 #include "registry.h"
 #include "run.h"
@@ -54,7 +56,8 @@ typedef enum Role
 	ROLE_WATCH,					/* an UPDATE by the user that names the flag */
 	ROLE_UNLINK,				/* an UPDATE by the user that may give up
 								 * references to registered tables */
-	ROLE_CONFLICT				/* an INSERT ... ON CONFLICT DO NOTHING */
+	ROLE_INSERTED_KEYS,			/* an INSERT: deleted rows may have its keys */
+	ROLE_UPDATED_KEYS			/* an UPDATE of keys, likewise */
 } Role;
 
 /* Columns of a leaf that one SdDeleted takes down. */
@@ -80,7 +83,9 @@ typedef struct Virtual
 	List	   *unlinking;		/* ROLE_UNLINK: SdUnlinking */
 	List	   *fkeys;			/* ROLE_PARENTS: SdForeignKey */
 	char	   *user_enabled;	/* ROLE_DECIDE: tgenabled of the originals */
-	TupleTableSlot *lock_slot;	/* ROLE_DECIDE */
+	List	   *keys;			/* ROLE_*_KEYS: of sd_conflict_keys() */
+	SdNewRow	kind;			/* ROLE_INSERTED_KEYS */
+	TupleTableSlot *slot;		/* ROLE_DECIDE, ROLE_*_KEYS: to work with */
 	bool		deleting;		/* ROLE_DECIDE: what the current row is */
 	struct Virtual *decide;		/* of the same leaf, when mixed: acts on deleted
 								 * rows only */
@@ -154,6 +159,20 @@ watch(Virtual *v, TriggerData *data)
 		sd_refuse_flag_change(RelationGetRelid(data->tg_relation), v->table.deletion_id);
 }
 
+/* A slot of the leaf, for the time of the statement. */
+static TupleTableSlot *
+working_slot(Virtual *v)
+{
+	if (v->slot == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(v->estate->es_query_cxt);
+
+		v->slot = table_slot_create(v->leaf->ri_RelationDesc, &v->estate->es_tupleTable);
+		MemoryContextSwitchTo(old);
+	}
+	return v->slot;
+}
+
 /*
  * MERGE: the row is deleted if it was live, is not now, and carries the id of
  * this transaction's deletion.  Triggers of the user for UPDATE are switched
@@ -182,21 +201,14 @@ decide(Virtual *v, TriggerData *data)
 		TM_FailureData failure;
 		TM_Result	result;
 
-		if (v->lock_slot == NULL)
-		{
-			MemoryContext old = MemoryContextSwitchTo(v->estate->es_query_cxt);
-
-			v->lock_slot = table_slot_create(data->tg_relation, &v->estate->es_tupleTable);
-			MemoryContextSwitchTo(old);
-		}
 		result = table_tuple_lock(data->tg_relation, &tid, v->estate->es_snapshot,
-								  v->lock_slot, v->estate->es_output_cid,
+								  working_slot(v), v->estate->es_output_cid,
 								  LockTupleExclusive, LockWaitBlock, 0, &failure);
 		if (result != TM_Ok)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not serialize access due to concurrent update")));
-		ExecClearTuple(v->lock_slot);
+		ExecClearTuple(v->slot);
 	}
 	return true;
 }
@@ -262,7 +274,7 @@ check_parents(Virtual *v, TriggerData *data)
 	if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(data->tg_trigtuple->t_data)))
 		return;
 	foreach(lc, v->fkeys)
-		sd_check_parent(lfirst(lc), data->tg_relation, data->tg_trigtuple);
+		sd_check_parent(lfirst(lc), data->tg_relation, data->tg_trigslot);
 }
 
 /* The function of all virtual triggers. */
@@ -297,9 +309,14 @@ virtual_trigger(PG_FUNCTION_ARGS)
 			sd_unlinking_row(v->estate, v->unlinking, data->tg_relation,
 							 data->tg_trigtuple, data->tg_newtuple);
 			break;
-		case ROLE_CONFLICT:
-			sd_conflict_check(v->leaf, data->tg_trigslot, v->estate, &v->table);
+		case ROLE_INSERTED_KEYS:
+			sd_conflict_free_keys(v->leaf, v->keys, data->tg_trigslot, v->estate, &v->table,
+								  v->kind, working_slot(v));
 			return PointerGetDatum(data->tg_trigtuple);
+		case ROLE_UPDATED_KEYS:
+			sd_conflict_free_keys(v->leaf, v->keys, data->tg_newslot, v->estate, &v->table,
+								  SD_NEW_ROW, working_slot(v));
+			break;
 	}
 	return PointerGetDatum(proceed ? data->tg_newtuple : NULL);
 }
@@ -374,7 +391,8 @@ set_virtual(ResultRelInfo *leaf, int index, Role role, EState *estate,
 	memset(trigger, 0, sizeof(Trigger));
 	trigger->tgname = user ? user->tgname : "softdelete";
 	trigger->tgfoid = F_SUPPRESS_REDUNDANT_UPDATES_TRIGGER;
-	trigger->tgtype = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_UPDATE | TRIGGER_TYPE_ROW;
+	trigger->tgtype = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_ROW |
+		(role == ROLE_INSERTED_KEYS ? TRIGGER_TYPE_INSERT : TRIGGER_TYPE_UPDATE);
 	trigger->tgenabled = user ? user->tgenabled : TRIGGER_FIRES_ALWAYS;
 	trigger->tgqual = user ? user->tgqual : NULL;
 	trigger->tgisinternal = true;
@@ -385,8 +403,33 @@ set_virtual(ResultRelInfo *leaf, int index, Role role, EState *estate,
 	function->fn_mcxt = estate->es_query_cxt;
 	function->fn_extra = v;
 
-	leaf->ri_TrigDesc->trig_update_before_row = true;
+	if (role == ROLE_INSERTED_KEYS)
+		leaf->ri_TrigDesc->trig_insert_before_row = true;
+	else
+		leaf->ri_TrigDesc->trig_update_before_row = true;
 	return v;
+}
+
+/* Adds one virtual trigger to what the result relation has. */
+static Virtual *
+append_virtual(EState *estate, ResultRelInfo *leaf, Role role, const SdTable *table)
+{
+	int			n = leaf->ri_TrigDesc ? leaf->ri_TrigDesc->numtriggers : 0;
+	FmgrInfo   *functions = leaf->ri_TrigFunctions;
+	ExprState **when = leaf->ri_TrigWhenExprs;
+	Instrumentation *instrument = leaf->ri_TrigInstrument;
+	TriggerDesc *triggers = copy_triggers(leaf->ri_TrigDesc, 1);
+
+	triggers->numtriggers = n + 1;
+	set_triggers(estate, leaf, triggers);
+	if (n > 0)
+	{
+		memcpy(leaf->ri_TrigFunctions, functions, n * sizeof(FmgrInfo));
+		memcpy(leaf->ri_TrigWhenExprs, when, n * sizeof(ExprState *));
+		if (leaf->ri_TrigInstrument)
+			memcpy(leaf->ri_TrigInstrument, instrument, n * sizeof(Instrumentation));
+	}
+	return set_virtual(leaf, n, role, estate, table, NULL, NULL);
 }
 
 /*
@@ -705,10 +748,12 @@ arm_updated_leaf(EState *estate, ResultRelInfo *leaf, Bitmapset *updated, bool p
 		(changed ||
 		 bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber, updated) ||
 		 bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated));
+	List	   *keys = registered && bms_overlap(updated, RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY)) ?
+		sd_conflict_keys(rel, &table, NULL, updated) : NIL;
 	TriggerDesc *triggers;
 	int			n;
 
-	if (!watched && !(registered && moves) && unlinking == NIL)
+	if (!watched && !(registered && moves) && unlinking == NIL && keys == NIL)
 		return;
 	triggers = copy_triggers(leaf->ri_TrigDesc, 2);
 	n = triggers->numtriggers;
@@ -720,6 +765,8 @@ arm_updated_leaf(EState *estate, ResultRelInfo *leaf, Bitmapset *updated, bool p
 		(void) set_virtual(leaf, n++, ROLE_WATCH, estate, &table, NULL, NULL);
 	if (unlinking)
 		set_virtual(leaf, n, ROLE_UNLINK, estate, &table, NULL, NULL)->unlinking = unlinking;
+	if (keys)
+		append_virtual(estate, leaf, ROLE_UPDATED_KEYS, &table)->keys = keys;
 }
 
 /* An UPDATE by the user; "unlinks": references that it gives up are remembered. */
@@ -737,35 +784,208 @@ sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks)
 						 unlinks);
 }
 
+/* ---------- INSERT ---------- */
+
+/* An INSERT, or that of a MERGE. */
+typedef struct Insertion
+{
+	EState	   *estate;
+	ModifyTableState *state;
+	OnConflictAction action;
+	Bitmapset  *drawn;			/* columns of the root that come from sequences */
+	bool		own;			/* of SD_RUN_IMAGES */
+	List	   *armed;			/* partitions (ResultRelInfo) */
+	ExecProcNodeMtd next;		/* what the wrapped subplan did */
+	struct Insertion *outer;
+} Insertion;
+
+static bool
+draws_from_sequence(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	if (IsA(node, NextValueExpr) || (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid == F_NEXTVAL))
+		return true;
+	return expression_tree_walker(node, draws_from_sequence, context);
+}
+
+/* The columns that an INSERT draws from sequences, offset as in updatedCols. */
+static Bitmapset *
+drawn_columns(ModifyTableState *state)
+{
+	Bitmapset  *drawn = NULL;
+	ListCell   *lc;
+
+	if (state->operation != CMD_INSERT)
+		return NULL;
+	foreach(lc, outerPlan(state->ps.plan)->targetlist)
+	{
+		TargetEntry *entry = lfirst_node(TargetEntry, lc);
+
+		if (!entry->resjunk && draws_from_sequence((Node *) entry->expr, NULL))
+			drawn = bms_add_member(drawn, entry->resno - FirstLowInvalidHeapAttributeNumber);
+	}
+	return drawn;
+}
+
+/* The same columns of a partition. */
+static Bitmapset *
+drawn_in_leaf(const Bitmapset *drawn, Relation root, Relation leaf)
+{
+	Bitmapset  *mapped = NULL;
+	int			att = -1;
+
+	while ((att = bms_next_member(drawn, att)) >= 0)
+	{
+		char	   *name = get_attname(RelationGetRelid(root), att + FirstLowInvalidHeapAttributeNumber, false);
+
+		mapped = bms_add_member(mapped, get_attnum(RelationGetRelid(leaf), name) -
+								FirstLowInvalidHeapAttributeNumber);
+	}
+	return mapped;
+}
+
+/* No trigger notices that an image is put back, and no constraint minds. */
+static void
+arm_own_insert(EState *estate, ResultRelInfo *leaf)
+{
+	TriggerDesc *triggers = copy_triggers(leaf->ri_TrigDesc, 0);
+	TupleConstr *constr = RelationGetDescr(leaf->ri_RelationDesc)->constr;
+
+	triggers->trig_insert_before_row = false;
+	triggers->trig_insert_after_row = false;
+	triggers->trig_insert_before_statement = false;
+	triggers->trig_insert_after_statement = false;
+	triggers->trig_insert_new_table = false;
+	for (int i = 0; i < triggers->numtriggers; i++)
+	{
+		Trigger    *trigger = &triggers->triggers[i];
+
+		if (!TRIGGER_FOR_INSERT(trigger->tgtype))
+			continue;
+		if (trigger->tgfoid == F_UNIQUE_KEY_RECHECK)
+			triggers->trig_insert_after_row = true;
+		else
+			trigger->tgenabled = TRIGGER_DISABLED;
+	}
+	set_triggers(estate, leaf, triggers);
+	if (constr && constr->num_check > 0)
+		sd_check_exprs(leaf) = palloc0(constr->num_check * sizeof(ExprState *));
+}
+
+static void
+arm_inserted_leaf(Insertion *insertion, ResultRelInfo *leaf)
+{
+	Relation	rel = leaf->ri_RelationDesc;
+	Relation	root = insertion->state->rootResultRelInfo->ri_RelationDesc;
+	SdTable		table;
+	List	   *keys;
+
+	if (insertion->own)
+		arm_own_insert(insertion->estate, leaf);
+	if (!sd_registered(RelationGetRelid(rel), &table))
+		return;
+	keys = sd_conflict_keys(rel, &table, drawn_in_leaf(insertion->drawn, root, rel), NULL);
+	if (keys)
+	{
+		Virtual    *v = append_virtual(insertion->estate, leaf, ROLE_INSERTED_KEYS, &table);
+
+		v->keys = keys;
+		v->kind = insertion->own ? SD_NEW_IMAGE :
+			insertion->action != ONCONFLICT_NONE ? SD_NEW_ON_CONFLICT : SD_NEW_ROW;
+	}
+
+	/* a trigger must not hide a row that DO UPDATE changes */
+	if (insertion->action == ONCONFLICT_UPDATE)
+		(void) append_virtual(insertion->estate, leaf, ROLE_WATCH, &table);
+}
+
+/* The INSERTs into partitioned tables that are under way. */
+static Insertion *insertions = NULL;
+
+static void
+end_insertion(void *arg)
+{
+	for (Insertion **link = &insertions; *link; link = &(*link)->outer)
+		if (*link == arg)
+		{
+			*link = (*link)->outer;
+			return;
+		}
+}
+
 /*
- * ON CONFLICT DO NOTHING must not skip a row for a deleted one, and a trigger
- * must not hide a row that DO UPDATE changes.  Rows routed to partitions are out
- * of reach here.
+ * The subplan of an INSERT into a partitioned table.  PostgreSQL finds out about
+ * the partition of a row, and makes its ResultRelInfo, only when it has the row;
+ * to arm it before the row is inserted, it is made to do so a moment earlier.
+ */
+static TupleTableSlot *
+routed_row(PlanState *subplan)
+{
+	Insertion  *insertion = insertions;
+	ModifyTableState *state;
+	TupleTableSlot *slot;
+	ResultRelInfo *leaf;
+	MemoryContext old;
+
+	while (outerPlanState(insertion->state) != subplan)
+		insertion = insertion->outer;
+	state = insertion->state;
+	slot = insertion->next(subplan);
+	if (TupIsNull(slot))
+		return slot;
+	leaf = ExecFindPartition(state, state->rootResultRelInfo, state->mt_partition_tuple_routing,
+							 slot, insertion->estate);
+	if (!list_member_ptr(insertion->armed, leaf))
+	{
+		old = MemoryContextSwitchTo(insertion->estate->es_query_cxt);
+		insertion->armed = lappend(insertion->armed, leaf);
+		arm_inserted_leaf(insertion, leaf);
+		MemoryContextSwitchTo(old);
+	}
+	return slot;
+}
+
+static void
+wrap_subplan(Insertion *insertion)
+{
+	PlanState  *subplan = outerPlanState(insertion->state);
+	MemoryContextCallback *end = palloc0(sizeof(MemoryContextCallback));
+
+	end->func = end_insertion;
+	end->arg = insertion;
+	MemoryContextRegisterResetCallback(insertion->estate->es_query_cxt, end);
+	insertion->outer = insertions;
+	insertions = insertion;
+	insertion->next = subplan->ExecProcNodeReal;
+	ExecSetExecProcNode(subplan, routed_row);
+}
+
+/*
+ * An INSERT, by the user or, "own", of images that are put back; or the INSERT of
+ * a MERGE, except into partitions.
  */
 void
-sd_arm_insert(EState *estate, ModifyTableState *state)
+sd_arm_insert(EState *estate, ModifyTableState *state, bool own)
 {
 	ResultRelInfo *root = state->rootResultRelInfo;
-	OnConflictAction action = ((ModifyTable *) state->ps.plan)->onConflictAction;
-	TriggerDesc *triggers;
-	int			n;
-	SdTable		table;
+	Insertion  *insertion;
 
-	if (action == ONCONFLICT_NONE ||
-		root->ri_RelationDesc->rd_rel->relkind != RELKIND_RELATION ||
-		!sd_registered(RelationGetRelid(root->ri_RelationDesc), &table))
+	if (!sd_registered(RelationGetRelid(root->ri_RelationDesc), NULL))
 		return;
-	triggers = copy_triggers(root->ri_TrigDesc, 1);
-	n = triggers->numtriggers++;
-	set_triggers(estate, root, triggers);
-	if (action == ONCONFLICT_UPDATE)
+	insertion = palloc0(sizeof(Insertion));
+	insertion->estate = estate;
+	insertion->state = state;
+	insertion->action = ((ModifyTable *) state->ps.plan)->onConflictAction;
+	insertion->drawn = drawn_columns(state);
+	insertion->own = own;
+	if (root->ri_RelationDesc->rd_rel->relkind == RELKIND_RELATION)
+		arm_inserted_leaf(insertion, root);
+	else
 	{
-		(void) set_virtual(root, n, ROLE_WATCH, estate, &table, NULL, NULL);
-		return;
+		if (own)
+			arm_own_insert(estate, root);
+		if (state->mt_partition_tuple_routing && state->operation == CMD_INSERT)
+			wrap_subplan(insertion);
 	}
-	(void) set_virtual(root, n, ROLE_CONFLICT, estate, &table, NULL, NULL);
-	triggers->triggers[n].tgtype = TRIGGER_TYPE_BEFORE | TRIGGER_TYPE_INSERT | TRIGGER_TYPE_ROW;
-	triggers->trig_update_before_row = root->ri_RelationDesc->trigdesc &&
-		root->ri_RelationDesc->trigdesc->trig_update_before_row;
-	triggers->trig_insert_before_row = true;
 }

@@ -32,6 +32,6 @@ extern SdTarget *sd_arm_delete(EState *estate, ModifyTableState *state, bool mix
 							   bool own_rows, MemoryContext rows_context);
 extern void sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind);
 extern void sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks);
-extern void sd_arm_insert(EState *estate, ModifyTableState *state);
+extern void sd_arm_insert(EState *estate, ModifyTableState *state, bool own);
 
 #endif							/* SD_TRIGGERS_H */

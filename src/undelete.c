@@ -15,6 +15,7 @@
 #include "deletion.h"
 #include "fkey.h"
 #include "fmgr.h"
+#include "image.h"
 #include "leftover.h"
 #include "links.h"
 #include "miscadmin.h"
@@ -100,6 +101,8 @@ descend_over(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey)
 	if (!sd_registered(fkey->child, NULL))
 		return;
 	child = sd_touched_table(undelete, fkey->child);
+	if (undelete->images && sd_images_return_below(fkey, work->rows) > 0)
+		child->returned = true;
 	flip_below(undelete, work, fkey, child);
 	if (undelete->repeated && child->below != NIL)
 		pass_below(undelete, work, fkey, child);
@@ -233,7 +236,7 @@ require_rows(const SdRowKeys *keys)
 	}
 	appendStringInfo(&sql, " FROM softdelete_keys k WHERE NOT EXISTS (SELECT FROM %s c WHERE ",
 					 sd_quoted_relation(keys->relid));
-	sd_rowkeys_match(&sql, keys, "c", "k");
+	sd_rowkeys_match(&sql, keys, "c", NULL, "k");
 	appendStringInfoString(&sql, ")");
 	statement.sql = sql.data;
 	statement.kind = SD_RUN_PHYSICAL;
@@ -352,7 +355,7 @@ restore_named(SdUndelete *undelete, SdTouched *root, Oid relid, const SdRowKeys 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM softdelete_keys k WHERE NOT c.%s AND ",
 					 sd_only(relid), sd_quoted_relation(relid), root->flag, root->flag);
-	sd_rowkeys_match(&sql, keys, "c", "k");
+	sd_rowkeys_match(&sql, keys, "c", NULL, "k");
 	appendStringInfo(&sql, " RETURNING %s", sd_touched_columns(root, true, true));
 	rows = sd_touched_run(undelete, root, SD_RUN_FLAG, sql.data, NULL, 1, "softdelete_keys", keys->rows, NULL, NULL);
 	sd_touch(undelete, root, rows, true, true, cascade, InvalidOid);
@@ -362,7 +365,7 @@ restore_named(SdUndelete *undelete, SdTouched *root, Oid relid, const SdRowKeys 
 	appendStringInfo(&sql, "SELECT %s FROM %s%s c, softdelete_keys k WHERE c.%s AND ",
 					 sd_touched_columns(root, true, false), sd_only(relid), sd_quoted_relation(relid),
 					 root->flag);
-	sd_rowkeys_match(&sql, keys, "c", "k");
+	sd_rowkeys_match(&sql, keys, "c", NULL, "k");
 	if (root->rows)
 		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_touched t"
 							   " WHERE t.tid = c.ctid AND t.tableoid = c.tableoid)");
@@ -419,7 +422,10 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 	sd_undelete_privileges(relid);
 	undelete.context = CurrentMemoryContext;
 	undelete.with_parents = with_parents;
+	undelete.images = sd_images_exist();
 	keys = sd_rowkeys_from_value(relid, id, type);
+	if (undelete.images && sd_images_return_named(keys) > 0)
+		sd_touched_table(&undelete, relid)->returned = true;
 	require_rows(keys);
 	restore_all_named(&undelete, relid, keys, cascade);
 	undelete.repeated = cascade && any_restored_before(&undelete);
@@ -523,6 +529,8 @@ restore_deleted(SdUndelete *undelete, Oid relid, SdRowset *row)
 	StringInfoData sql;
 	SdRowset   *rows;
 
+	if (undelete->images && sd_images_return_deletion(table->relid, row) > 0)
+		table->returned = true;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM " SD_ROWS_NAME " r WHERE NOT c.%s"
 					 " AND c.%s = r.deletion_id RETURNING %s",
@@ -560,6 +568,7 @@ undelete_deletion(int64 deletion)
 	refuse_while_deleting();
 	undelete.context = CurrentMemoryContext;
 	undelete.repeated = restored_before(row);
+	undelete.images = sd_images_exist();
 	tables = deletion_tables(row, deletion);
 	slot = MakeSingleTupleTableSlot(tables->desc, &TTSOpsMinimalTuple);
 	tuplestore_rescan(tables->store);

@@ -1,0 +1,411 @@
+/*
+ * image.c - the journal of deleted rows whose keys have been taken.
+ *
+ * A key that cannot be partial, such as a primary key, and that no foreign key
+ * references, is free again for a new row: the deleted row leaves the table, and
+ * its image goes to softdelete.image, with its deletion.  Undelete puts the image
+ * back into the table, as a deleted row, before it makes it live as any other.
+ *
+ * Values are kept as text by column name, as in a dump, which carries them.  What
+ * a type's input functions do with them is done as the table's owner.
+ */
+#include "postgres.h"
+
+#include "access/genam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "cascade.h"
+#include "catalog/indexing.h"
+#include "catalog/pg_type.h"
+#include "commands/sequence.h"
+#include "deletion.h"
+#include "image.h"
+#include "rewrite/rewriteHandler.h"
+#include "run.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/ruleutils.h"
+#include "utils/snapmgr.h"
+
+/* Is this a column that an image carries under its name? */
+static bool
+is_carried(Form_pg_attribute att, const SdTable *table)
+{
+	return !att->attisdropped && !att->attgenerated &&
+		att->attnum != table->flag && att->attnum != table->deletion_id;
+}
+
+/* ---------- out of the table ---------- */
+
+/* The columns of a row as name[] and text[]. */
+static void
+make_image(Relation rel, TupleTableSlot *row, const SdTable *table, Datum *columns, Datum *texts)
+{
+	TupleDesc	desc = RelationGetDescr(rel);
+	Datum	   *names = palloc(desc->natts * sizeof(Datum));
+	Datum	   *values = palloc(desc->natts * sizeof(Datum));
+	bool	   *nulls = palloc(desc->natts * sizeof(bool));
+	int			n = 0;
+	int			lower = 1;
+	int			nestlevel = sd_portable_begin();
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		Oid			output;
+		bool		varlena;
+		Datum		value;
+
+		if (!is_carried(att, table))
+			continue;
+		names[n] = NameGetDatum(&att->attname);
+		value = slot_getattr(row, att->attnum, &nulls[n]);
+		if (!nulls[n])
+		{
+			getTypeOutputInfo(att->atttypid, &output, &varlena);
+			values[n] = CStringGetTextDatum(OidOutputFunctionCall(output, value));
+		}
+		n++;
+	}
+	sd_portable_end(nestlevel);
+	*columns = PointerGetDatum(construct_array(names, n, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR));
+	*texts = PointerGetDatum(construct_md_array(values, nulls, 1, &n, &lower, TEXTOID, -1, false,
+												TYPALIGN_INT));
+}
+
+static void
+write_image(Relation rel, Datum columns, Datum texts, Datum deletion, bool no_deletion)
+{
+	Relation	journal = table_open(sd_own_relation("image"), RowExclusiveLock);
+	Datum		values[5];
+	bool		nulls[5] = {0};
+	HeapTuple	tuple;
+
+	values[0] = Int64GetDatum(nextval_internal(sd_own_relation("image_id_seq"), false));
+	values[1] = deletion;
+	nulls[1] = no_deletion;
+	values[2] = ObjectIdGetDatum(sd_partition_root(RelationGetRelid(rel)));
+	values[3] = columns;
+	values[4] = texts;
+	tuple = heap_form_tuple(RelationGetDescr(journal), values, nulls);
+	CatalogTupleInsert(journal, tuple);
+	heap_freetuple(tuple);
+	table_close(journal, NoLock);
+}
+
+/*
+ * Moves a deleted row, as it was found under SnapshotDirty, out of its table and
+ * into the journal.  No trigger notices.  False, with nothing done, if somebody
+ * has changed the row since: look again.
+ */
+bool
+sd_image_move(Relation rel, TupleTableSlot *row, const SdTable *table)
+{
+	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "softdelete image",
+												  ALLOCSET_DEFAULT_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(context);
+	Datum		columns;
+	Datum		texts;
+	Datum		deletion;
+	bool		no_deletion;
+	TM_FailureData failure;
+	TM_Result	result;
+
+	make_image(rel, row, table, &columns, &texts);
+	deletion = slot_getattr(row, table->deletion_id, &no_deletion);
+
+	/* the row may have been deleted by the very statement that inserts */
+	CommandCounterIncrement();
+	result = table_tuple_delete(rel, &row->tts_tid, GetCurrentCommandId(true),
+								GetActiveSnapshot(), InvalidSnapshot, true, &failure, false);
+	switch (result)
+	{
+		case TM_Ok:
+			write_image(rel, columns, texts, deletion, no_deletion);
+			break;
+		case TM_Updated:
+		case TM_Deleted:
+			break;
+		default:
+			elog(ERROR, "unexpected table_tuple_delete status: %d", result);
+	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(context);
+	return result == TM_Ok;
+}
+
+/* ---------- back into the table ---------- */
+
+static int64
+count_images(const char *sql)
+{
+	SdStatement statement = {0};
+
+	statement.sql = sql;
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("image");
+	return sd_run_int64(&statement);
+}
+
+/* Is there anything in the journal? */
+bool
+sd_images_exist(void)
+{
+	return count_images("SELECT pg_catalog.count(*) FROM"
+						" (SELECT FROM " SD_SCHEMA ".image i LIMIT 1) x") > 0;
+}
+
+/* How many images there are of rows of a table, or of a partitioned one. */
+int64
+sd_images_of(Oid relid)
+{
+	return count_images(psprintf("SELECT pg_catalog.count(*) FROM " SD_SCHEMA ".image i"
+								 " WHERE i.relation = %u::pg_catalog.regclass", relid));
+}
+
+/*
+ * The images of rows of a table, of the deletions of these rows or, for NULL,
+ * of all: id, deletion_id, columns, col_values.
+ */
+static SdRowset *
+fetch(Oid relid, SdRowset *rows)
+{
+	SdStatement statement = {0};
+	SdRowset   *images = NULL;
+
+	statement.sql = psprintf("SELECT i.id, i.deletion_id, i.columns, i.col_values FROM " SD_SCHEMA ".image i"
+							 " WHERE i.relation = %u::pg_catalog.regclass%s", relid,
+							 rows ? " AND i.deletion_id IN (SELECT r.deletion_id FROM " SD_ROWS_NAME " r)" : "");
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("image");
+	statement.ninputs = rows ? 1 : 0;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = rows;
+	statement.result = &images;
+	sd_run(&statement);
+	return images;
+}
+
+/* The value that an image i has for a column, as SQL; palloc'd. */
+static char *
+image_value(Oid relid, AttrNumber att)
+{
+	return psprintf(SD_FROM_TEXT,
+					psprintf("(i.col_values)[pg_catalog.array_position(i.columns, %s::pg_catalog.name)]",
+							 quote_literal_cstr(get_attname(relid, att, false))),
+					sd_type_name(get_atttype(relid, att)));
+}
+
+/*
+ * Of the images those for which the condition holds.  It knows an image as c,
+ * with these columns as k<attribute number>, and a further rowset.  "latest": of
+ * those that are equal in the columns the one that was moved last.
+ */
+static SdRowset *
+choose(Oid relid, SdRowset *images, List *atts, bool latest, const char *condition,
+	   const char *name, SdRowset *rows)
+{
+	StringInfoData columns;
+	StringInfoData names;
+	SdStatement statement = {0};
+	SdRowset   *chosen = NULL;
+	ListCell   *lc;
+
+	initStringInfo(&columns);
+	initStringInfo(&names);
+	foreach(lc, atts)
+	{
+		appendStringInfo(&columns, ", %s AS " SD_KEY_PREFIX "%d",
+						 image_value(relid, lfirst_int(lc)), lfirst_int(lc));
+		appendStringInfo(&names, "%sc." SD_KEY_PREFIX "%d", names.len ? ", " : "", lfirst_int(lc));
+	}
+	statement.sql = psprintf("SELECT %s c.id, c.deletion_id, c.columns, c.col_values"
+							 " FROM (SELECT i.*%s FROM softdelete_images i) c WHERE %s%s",
+							 latest ? psprintf("DISTINCT ON (%s)", names.data) : "",
+							 columns.data, condition,
+							 latest ? psprintf(" ORDER BY %s, c.id DESC", names.data) : "");
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = relid;
+	statement.portable = true;
+	statement.ninputs = 2;
+	statement.input_names[0] = "softdelete_images";
+	statement.inputs[0] = images;
+	statement.input_names[1] = name;
+	statement.inputs[1] = rows;
+	statement.result = &chosen;
+	sd_run(&statement);
+	return chosen;
+}
+
+/*
+ * The statement that inserts images as deleted rows.  A column that has been
+ * added since has its default.
+ */
+static char *
+insert_statement(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	StringInfoData columns;
+	StringInfoData values;
+	SdTable		table;
+	int			nestlevel = sd_portable_begin();
+
+	(void) sd_registered(relid, &table);
+	initStringInfo(&columns);
+	initStringInfo(&values);
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		Node	   *value;
+
+		if (!is_carried(att, &table))
+			continue;
+		value = build_column_default(rel, att->attnum);
+		appendStringInfo(&columns, "%s, ", quote_identifier(NameStr(att->attname)));
+		appendStringInfo(&values, "CASE WHEN %s = ANY (i.columns) THEN %s ELSE %s END, ",
+						 quote_literal_cstr(NameStr(att->attname)), image_value(relid, att->attnum),
+						 value ? deparse_expression(value, NIL, false, false) : "NULL");
+	}
+	sd_portable_end(nestlevel);
+	table_close(rel, AccessShareLock);
+	return psprintf("INSERT INTO %s (%s%s, %s) OVERRIDING SYSTEM VALUE"
+					" SELECT %sfalse, i.deletion_id FROM softdelete_images i",
+					sd_quoted_relation(relid), columns.data, quote_identifier(sd_flag_name(relid)),
+					quote_identifier(sd_deletion_id_name(relid)), values.data);
+}
+
+static void
+refuse_unknown_columns(Oid relid, SdRowset *images)
+{
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(images->desc, &TTSOpsMinimalTuple);
+
+	tuplestore_rescan(images->store);
+	while (tuplestore_gettupleslot(images->store, true, false, slot))
+	{
+		bool		isnull;
+		Datum	   *names;
+		int			n;
+
+		deconstruct_array(DatumGetArrayTypeP(slot_getattr(slot, 3, &isnull)), NAMEOID, NAMEDATALEN,
+						  false, TYPALIGN_CHAR, &names, NULL, &n);
+		for (int i = 0; i < n; i++)
+			if (get_attnum(relid, NameStr(*DatumGetName(names[i]))) == InvalidAttrNumber)
+			{
+				ereport(WARNING,
+						(errmsg("column \"%s\" of deleted rows of table \"%s\" no longer exists: its values stay behind",
+								NameStr(*DatumGetName(names[i])), get_rel_name(relid))));
+				ExecDropSingleTupleTableSlot(slot);
+				return;
+			}
+	}
+	ExecDropSingleTupleTableSlot(slot);
+}
+
+/* Inserts images into their table and takes them off the journal; frees them. */
+static int64
+put_back(Oid relid, SdRowset *images)
+{
+	int64		n = sd_rowset_count(images);
+
+	if (n > 0)
+	{
+		SdStatement insert = {0};
+		SdStatement forget = {0};
+
+		refuse_unknown_columns(relid, images);
+		insert.sql = insert_statement(relid);
+		insert.kind = SD_RUN_IMAGES;
+		insert.owner_of = relid;
+		insert.portable = true;
+		insert.expect = SPI_OK_INSERT;
+		insert.ninputs = 1;
+		insert.input_names[0] = "softdelete_images";
+		insert.inputs[0] = images;
+		sd_run(&insert);
+
+		forget.sql = "DELETE FROM " SD_SCHEMA ".image i USING softdelete_images x WHERE i.id = x.id";
+		forget.kind = SD_RUN_PLAIN;
+		forget.owner_of = sd_own_relation("image");
+		forget.ninputs = 1;
+		forget.input_names[0] = "softdelete_images";
+		forget.inputs[0] = images;
+		if (sd_run(&forget) != n)
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not serialize access due to concurrent undelete")));
+	}
+	sd_rowset_free(images);
+	return n;
+}
+
+/*
+ * Puts back, as deleted rows, those of the rows named that are not in the table:
+ * of each key the image that was moved last.  Returns how many.
+ */
+int64
+sd_images_return_named(const SdRowKeys *keys)
+{
+	SdRowset   *all = fetch(keys->relid, NULL);
+	SdRowset   *named;
+	StringInfoData condition;
+
+	initStringInfo(&condition);
+	appendStringInfo(&condition, "EXISTS (SELECT FROM softdelete_keys k WHERE ");
+	sd_rowkeys_match(&condition, keys, "c", SD_KEY_PREFIX, "k");
+	appendStringInfo(&condition, " AND NOT EXISTS (SELECT FROM %s t WHERE ",
+					 sd_quoted_relation(keys->relid));
+	sd_rowkeys_match(&condition, keys, "t", NULL, "k");
+	appendStringInfoString(&condition, "))");
+	named = choose(keys->relid, all, keys->atts, true, condition.data, "softdelete_keys", keys->rows);
+	sd_rowset_free(all);
+	return put_back(keys->relid, named);
+}
+
+/*
+ * Puts back, as deleted rows, what hangs below these rows over a foreign key and
+ * went in the same deletion.  Returns how many.
+ */
+int64
+sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows)
+{
+	Oid			root = sd_partition_root(fkey->child);
+	SdForeignKey whole = *fkey;
+	SdRowset   *all;
+	SdRowset   *below;
+	StringInfoData condition;
+	List	   *atts = NIL;
+
+	all = fetch(root, rows);
+	if (sd_rowset_count(all) == 0)
+	{
+		sd_rowset_free(all);
+		return 0;
+	}
+	whole.child = root;
+	whole.part = whole.child_part = InvalidOid;
+	for (int i = 0; i < fkey->nkeys; i++)
+	{
+		if (root != fkey->child)
+			whole.child_att[i] = get_attnum(root, get_attname(fkey->child, fkey->child_att[i], false));
+		atts = lappend_int(atts, whole.child_att[i]);
+	}
+	initStringInfo(&condition);
+	appendStringInfoString(&condition, "EXISTS (SELECT FROM " SD_ROWS_NAME " p WHERE p.deletion_id = c.deletion_id AND ");
+	sd_fkey_match(&condition, &whole, "p", SD_KEY_PREFIX, "c", SD_KEY_PREFIX);
+	appendStringInfoChar(&condition, ')');
+	below = choose(root, all, atts, false, condition.data, SD_ROWS_NAME, rows);
+	sd_rowset_free(all);
+	return put_back(root, below);
+}
+
+/* Puts back, as deleted rows, all that a deletion (a row with its id) took. */
+int64
+sd_images_return_deletion(Oid relid, SdRowset *deletion)
+{
+	return put_back(relid, fetch(relid, deletion));
+}

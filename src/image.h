@@ -1,0 +1,20 @@
+/*
+ * image.h - the journal of deleted rows whose keys have been taken.
+ */
+#ifndef SD_IMAGE_H
+#define SD_IMAGE_H
+
+#include "executor/tuptable.h"
+#include "fkey.h"
+#include "registry.h"
+#include "rowkey.h"
+#include "rowset.h"
+
+extern bool sd_image_move(Relation rel, TupleTableSlot *row, const SdTable *table);
+extern bool sd_images_exist(void);
+extern int64 sd_images_of(Oid relid);
+extern int64 sd_images_return_named(const SdRowKeys *keys);
+extern int64 sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows);
+extern int64 sd_images_return_deletion(Oid relid, SdRowset *deletion);
+
+#endif							/* SD_IMAGE_H */
