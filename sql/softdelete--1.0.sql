@@ -125,7 +125,7 @@ COMMENT ON COLUMN softdelete.event.happened_at IS 'when';
 COMMENT ON COLUMN softdelete.event.transaction_id IS 'the transaction';
 COMMENT ON COLUMN softdelete.event.done_by IS 'role in force';
 COMMENT ON COLUMN softdelete.event.session_user_name IS 'role that had logged in';
-COMMENT ON COLUMN softdelete.event.event IS 'register, undelete';
+COMMENT ON COLUMN softdelete.event.event IS 'register, unregister, undelete';
 COMMENT ON COLUMN softdelete.event.deletion_id IS 'the deletion concerned, if any';
 COMMENT ON COLUMN softdelete.event.relation IS 'the table named in the call, if any';
 COMMENT ON COLUMN softdelete.event.row_count IS 'rows made live by the call';
@@ -245,6 +245,13 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_register';
 COMMENT ON FUNCTION softdelete_register(regclass, boolean, boolean) IS
 'registers table rel for soft delete, with cascade every table that a DELETE from it reaches over ON DELETE CASCADE, with partial_unique their unique keys made partial over live rows; returns the tables that it registered, their flag columns and what to know about them. Owner only (42501); refuses views and foreign, temporary, system, extension and single partition tables (42809, 0A000), a column deletion_id of somebody else (42701), and to rebuild the keys of a very large table (55000; the hint has the commands).';
+
+CREATE FUNCTION softdelete_unregister(rel regclass, deleted_rows text DEFAULT 'refuse')
+RETURNS void
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_unregister';
+COMMENT ON FUNCTION softdelete_unregister(regclass, text) IS
+'makes registered table rel an ordinary one again: its unique keys become full, its two columns stay. deleted_rows: what to do with deleted rows, refuse (55000) or undelete. Owner only (42501); refuses a partition or an inheritance child alone (0A000), and a table that is not registered (55000).';
 
 CREATE FUNCTION softdelete_undelete(rel regclass, id anyelement,
     cascade boolean DEFAULT false, with_parents boolean DEFAULT false)

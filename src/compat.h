@@ -143,6 +143,13 @@ sd_is_owner(Oid relid, Oid role)
 #define sd_constraint_is_period(form) (false)
 #endif
 
+/* 18: keys can be over periods */
+#if PG_VERSION_NUM >= 180000
+#define sd_constraint_without_overlaps(constraint) ((constraint)->without_overlaps)
+#else
+#define sd_constraint_without_overlaps(constraint) (false)
+#endif
+
 /* 18: RelationGetPrimaryKeyIndex asks whether a deferrable key will do */
 static inline Oid
 sd_primary_key_index(Relation rel)

@@ -187,13 +187,13 @@ open_index(ResultRelInfo *rel, Oid index)
 }
 
 /*
- * Finds a deleted row that has the key of the new one, or a live one too, and
- * puts it into "holder".  Waits for transactions that have yet to decide.
+ * Finds a deleted row that has the key of the new one, or a live one too, but
+ * not the one at "self", and puts it into "holder".  Waits for transactions that have yet to decide.
  * Follows check_exclusion_or_unique_constraint() in executor/execIndexing.c.
  */
 static bool
 find_holder(Relation heap, Relation index, FullKey *key, EState *estate, const SdTable *table,
-			Datum *values, bool *isnull, bool live_too, TupleTableSlot *holder)
+			Datum *values, bool *isnull, bool live_too, ItemPointer self, TupleTableSlot *holder)
 {
 	int			n = IndexRelationGetNumberOfKeyAttributes(index);
 	Oid		   *procs = key->exclusion ? key->info->ii_ExclusionProcs : key->info->ii_UniqueProcs;
@@ -221,6 +221,8 @@ find_holder(Relation heap, Relation index, FullKey *key, EState *estate, const S
 		{
 			bool		null;
 
+			if (self && ItemPointerEquals(self, &holder->tts_tid))
+				continue;
 			if (scan->xs_recheck)
 			{
 				ExprContext *econtext = GetPerTupleExprContext(estate);
@@ -347,7 +349,7 @@ with_generated(ResultRelInfo *rel, TupleTableSlot *slot, EState *estate)
 
 static void
 free_key(ResultRelInfo *rel, FullKey *key, TupleTableSlot *slot, EState *estate,
-		 const SdTable *table, SdNewRow kind, TupleTableSlot *holder)
+		 const SdTable *table, SdNewRow kind, ItemPointer self, TupleTableSlot *holder)
 {
 	Relation	index = open_index(rel, key->index);
 	ExprContext *econtext = GetPerTupleExprContext(estate);
@@ -369,7 +371,7 @@ free_key(ResultRelInfo *rel, FullKey *key, TupleTableSlot *slot, EState *estate,
 	if (!counts)
 		return;
 	while (find_holder(rel->ri_RelationDesc, index, key, estate, table, values, isnull,
-					   kind == SD_NEW_IMAGE, holder))
+					   kind == SD_NEW_IMAGE, self, holder))
 	{
 		bool		null;
 
@@ -386,19 +388,20 @@ free_key(ResultRelInfo *rel, FullKey *key, TupleTableSlot *slot, EState *estate,
 /*
  * Before a row is inserted, or its keys are changed: frees those keys that
  * deleted rows have.  The indexes are open, as the executor opens them before it
- * fires triggers.  "holder" is a slot of the table to work with.  Error 23505
+ * fires triggers.  "self" is the row that is updated, or NULL; "holder" a slot of the table to work with.  Error 23505
  * (23P01) where a key is referenced.
  */
 void
 sd_conflict_free_keys(ResultRelInfo *rel, List *keys, TupleTableSlot *slot, EState *estate,
-					  const SdTable *table, SdNewRow kind, TupleTableSlot *holder)
+					  const SdTable *table, SdNewRow kind, ItemPointer self,
+					  TupleTableSlot *holder)
 {
 	TupleTableSlot *complete = with_generated(rel, slot, estate);
 	ListCell   *lc;
 
 	foreach(lc, keys)
 	{
-		free_key(rel, lfirst(lc), complete, estate, table, kind, holder);
+		free_key(rel, lfirst(lc), complete, estate, table, kind, self, holder);
 		ExecClearTuple(holder);
 	}
 	if (complete != slot)

@@ -409,3 +409,28 @@ sd_images_return_deletion(Oid relid, SdRowset *deletion)
 {
 	return put_back(relid, fetch(relid, deletion));
 }
+
+/*
+ * Puts back, as deleted rows, all rows of a table.  Of a key that several of them
+ * have only one can come back: error 23505.
+ */
+int64
+sd_images_return_all(Oid relid)
+{
+	return put_back(relid, fetch(relid, NULL));
+}
+
+/* A column of a table has been renamed: so it is in the images of its rows. */
+void
+sd_images_rename_column(Oid relid, const char *from, const char *to)
+{
+	SdStatement statement = {0};
+
+	statement.sql = psprintf("UPDATE " SD_SCHEMA ".image i SET columns ="
+							 " pg_catalog.array_replace(i.columns, %s::pg_catalog.name, %s::pg_catalog.name)"
+							 " WHERE i.relation = %u::pg_catalog.regclass",
+							 quote_literal_cstr(from), quote_literal_cstr(to), relid);
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("image");
+	sd_run(&statement);
+}

@@ -1,10 +1,9 @@
 /*
  * keyddl.c - DDL that concerns the unique keys of registered tables.
  *
- * A key added to a registered table is made partial over live rows: an index by
- * one more condition before it is built, a constraint by putting the index in
- * its place afterwards.  And those who know a key as a constraint may go on to
- * drop and rename it by that name.
+ * A key added to a registered table is made partial over live rows, by one more
+ * condition before it is built; one over a new column, afterwards.  And those who
+ * know a key as a constraint may go on to drop and rename it by that name.
  *
  * A dump restores keys as they were: under row_security = off, which it sets,
  * nothing is changed.
@@ -15,6 +14,8 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "commands/defrem.h"
+#include "compat.h"
 #include "keyddl.h"
 #include "keys.h"
 #include "nodes/makefuncs.h"
@@ -49,6 +50,25 @@ names_column(Node *node, const char *name)
 	return raw_expression_tree_walker(node, names_column, (void *) name);
 }
 
+/* A condition as the parser has it, and that the row is live. */
+static Node *
+and_live(Node *condition, Oid relid)
+{
+	ColumnRef  *live = makeNode(ColumnRef);
+
+	live->fields = list_make1(makeString(sd_flag_name(relid)));
+	live->location = -1;
+	return condition ? (Node *) makeBoolExpr(AND_EXPR, list_make2(condition, live), -1) : (Node *) live;
+}
+
+static void
+notice_partial(Oid relid, const char *key)
+{
+	ereport(NOTICE,
+			(errmsg("unique key \"%s\" of registered table \"%s\" is partial over live rows",
+					key, get_rel_name(relid))));
+}
+
 /* CREATE UNIQUE INDEX: one more condition, unless the user has thought of it. */
 static Node *
 create_index(IndexStmt *statement)
@@ -56,18 +76,13 @@ create_index(IndexStmt *statement)
 	SdTable		table;
 	Oid			relid = statement->unique && !statement->primary && !statement->isconstraint ?
 		registered_table(statement->relation, &table) : InvalidOid;
-	ColumnRef  *live;
 	IndexStmt  *copy;
 
 	if (!OidIsValid(relid) || table.full_keys || !row_security ||
 		names_column(statement->whereClause, sd_flag_name(relid)))
 		return (Node *) statement;
-	live = makeNode(ColumnRef);
-	live->fields = list_make1(makeString(sd_flag_name(relid)));
-	live->location = -1;
 	copy = copyObject(statement);
-	copy->whereClause = copy->whereClause ?
-		(Node *) makeBoolExpr(AND_EXPR, list_make2(copy->whereClause, live), -1) : (Node *) live;
+	copy->whereClause = and_live(copy->whereClause, relid);
 	ereport(NOTICE,
 			(errmsg("unique index of registered table \"%s\" is partial over live rows",
 					get_rel_name(relid))));
@@ -87,6 +102,85 @@ drop_former_constraint(Oid relid, const AlterTableCmd *command)
 	return true;
 }
 
+static void
+append_names(StringInfo sql, List *names)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+		appendStringInfo(sql, "%s%s", lc == list_head(names) ? "" : ", ",
+						 quote_identifier(strVal(lfirst(lc))));
+}
+
+/* The name that PostgreSQL would give to a UNIQUE constraint. */
+static char *
+constraint_name(Oid relid, List *columns)
+{
+	StringInfoData addition;
+	ListCell   *lc;
+
+	initStringInfo(&addition);
+	foreach(lc, columns)
+	{
+		appendStringInfo(&addition, "%s%s", addition.len ? "_" : "", strVal(lfirst(lc)));
+		if (addition.len >= NAMEDATALEN)
+			break;
+	}
+	return ChooseRelationName(get_rel_name(relid), addition.data, "key",
+							  get_rel_namespace(relid), true);
+}
+
+/* Are they there before the statement that names them? */
+static bool
+columns_exist(Oid relid, List *names)
+{
+	ListCell   *lc;
+
+	foreach(lc, names)
+		if (get_attnum(relid, strVal(lfirst(lc))) == InvalidAttrNumber)
+			return false;
+	return true;
+}
+
+/*
+ * ADD CONSTRAINT ... UNIQUE: a partial index from the start, because deleted rows
+ * may have equal keys.
+ */
+static void
+add_unique(Oid relid, const Constraint *constraint)
+{
+	StringInfoData sql;
+	char	   *name = constraint->conname ? constraint->conname :
+		constraint_name(relid, list_concat_copy(constraint->keys, constraint->including));
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "CREATE UNIQUE INDEX %s ON %s (", quote_identifier(name),
+					 sd_quoted_relation(relid));
+	append_names(&sql, constraint->keys);
+	if (constraint->including)
+	{
+		appendStringInfoString(&sql, ") INCLUDE (");
+		append_names(&sql, constraint->including);
+	}
+	appendStringInfo(&sql, ")%s", constraint->nulls_not_distinct ? " NULLS NOT DISTINCT" : "");
+	foreach(lc, constraint->options)
+	{
+		DefElem    *option = lfirst_node(DefElem, lc);
+
+		appendStringInfo(&sql, "%s%s = %s", lc == list_head(constraint->options) ? " WITH (" : ", ",
+						 quote_identifier(option->defname), quote_literal_cstr(defGetString(option)));
+	}
+	if (constraint->options)
+		appendStringInfoChar(&sql, ')');
+	if (constraint->indexspace)
+		appendStringInfo(&sql, " TABLESPACE %s", quote_identifier(constraint->indexspace));
+	appendStringInfo(&sql, " WHERE %s", quote_identifier(sd_flag_name(relid)));
+	sd_run_utility(sql.data);
+	sd_keys_mark(get_relname_relid(name, get_rel_namespace(relid)));
+	notice_partial(relid, name);
+}
+
 /*
  * ADD CONSTRAINT ... UNIQUE USING INDEX, of an index that is partial because the
  * table is registered: the index takes the name.  False if it is not that.
@@ -98,9 +192,6 @@ use_partial_index(Oid relid, const SdTable *table, const Constraint *constraint)
 	Relation	rel;
 	bool		partial;
 
-	if (constraint->contype != CONSTR_UNIQUE || constraint->indexname == NULL ||
-		constraint->deferrable)
-		return false;
 	index = get_relname_relid(constraint->indexname, get_rel_namespace(relid));
 	if (!OidIsValid(index) || get_rel_relkind(index) != RELKIND_INDEX)
 		return false;
@@ -115,17 +206,35 @@ use_partial_index(Oid relid, const SdTable *table, const Constraint *constraint)
 		sd_run_utility(psprintf("ALTER INDEX %s RENAME TO %s", sd_quoted_relation(index),
 								quote_identifier(constraint->conname)));
 	sd_keys_mark(index);
-	ereport(NOTICE,
-			(errmsg("unique key \"%s\" of registered table \"%s\" is partial over live rows",
-					get_rel_name(index), get_rel_name(relid))));
+	notice_partial(relid, get_rel_name(index));
 	return true;
 }
 
-/* May the command add a key? */
+/*
+ * Runs a command that adds a key which can be partial, as such; false if it is
+ * left to PostgreSQL.  An exclusion constraint only gets one more condition.
+ */
 static bool
-may_add_key(const AlterTableCmd *command)
+add_partial_key(Oid relid, const SdTable *table, AlterTableCmd *command)
 {
-	return command->subtype == AT_AddConstraint || command->subtype == AT_AddColumn;
+	Constraint *constraint = (Constraint *) command->def;
+
+	if (command->subtype != AT_AddConstraint || !IsA(constraint, Constraint) ||
+		constraint->deferrable || table->full_keys || !row_security ||
+		sd_constraint_without_overlaps(constraint))
+		return false;
+	if (constraint->contype == CONSTR_UNIQUE)
+	{
+		if (constraint->indexname)
+			return use_partial_index(relid, table, constraint);
+		if (!columns_exist(relid, constraint->keys) || !columns_exist(relid, constraint->including))
+			return false;
+		add_unique(relid, constraint);
+		return true;
+	}
+	if (constraint->contype == CONSTR_EXCLUSION)
+		constraint->where_clause = and_live(constraint->where_clause, relid);
+	return false;
 }
 
 /*
@@ -144,18 +253,19 @@ alter_table(AlterTableStmt *statement, SdKeyDdl *ddl)
 
 	if (!OidIsValid(relid))
 		return (Node *) statement;
-	foreach(lc, statement->cmds)
+	copy = copyObject(statement);
+	foreach(lc, copy->cmds)
 	{
 		AlterTableCmd *command = lfirst_node(AlterTableCmd, lc);
 		bool		done = false;
 
 		if (command->subtype == AT_DropConstraint)
 			done = drop_former_constraint(relid, command);
-		else if (command->subtype == AT_AddConstraint && IsA(command->def, Constraint))
-			done = use_partial_index(relid, &table, (Constraint *) command->def);
+		else
+			done = add_partial_key(relid, &table, command);
 		if (!done)
 			left = lappend(left, command);
-		adds |= !done && may_add_key(command);
+		adds |= !done && (command->subtype == AT_AddColumn || command->subtype == AT_AddConstraint);
 	}
 	if (adds && !table.full_keys && row_security)
 	{
@@ -166,10 +276,7 @@ alter_table(AlterTableStmt *statement, SdKeyDdl *ddl)
 		ddl->known = RelationGetIndexList(rel);
 		table_close(rel, NoLock);
 	}
-	if (list_length(left) == list_length(statement->cmds))
-		return (Node *) statement;
-	copy = copyObject(statement);
-	copy->cmds = copyObject(left);
+	copy->cmds = left;
 	return (Node *) copy;
 }
 

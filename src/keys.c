@@ -103,6 +103,8 @@ reason_to_stay_full(Relation index)
 		return "without overlaps";
 	if (form->indisreplident)
 		return "replica identity";
+	if (form->indisclustered)
+		return "the table is clustered on it";
 	if (!form->indisvalid || !form->indislive)
 		return "not valid";
 	if (sd_key_is_referenced(RelationGetRelid(index)))
@@ -246,7 +248,6 @@ typedef struct Key
 	Oid			index;
 	Oid			constraint;		/* of the index, or InvalidOid */
 	bool		exclusion;
-	bool		clustered;
 	char	   *name;
 	char	   *quoted;			/* schema.name */
 	char	   *definition;		/* without condition */
@@ -266,7 +267,6 @@ read_key(Relation index)
 	key->index = RelationGetRelid(index);
 	key->constraint = get_index_constraint(key->index);
 	key->exclusion = index->rd_index->indisexclusion;
-	key->clustered = index->rd_index->indisclustered;
 	key->name = pstrdup(RelationGetRelationName(index));
 	key->quoted = quoted_index(index);
 	key->definition = definition_without_predicate(index, key->constraint);
@@ -334,9 +334,6 @@ replace_key(const Key *key, Node *predicate)
 		comment = with_mark(comment);
 	if (comment)
 		set_comment(key, key->exclusion || to_constraint, comment);
-	if (key->clustered)
-		sd_run_utility(psprintf("ALTER TABLE %s CLUSTER ON %s", sd_quoted_relation(key->relid),
-								quote_identifier(key->name)));
 }
 
 /*
@@ -441,13 +438,9 @@ refuse_large(Relation rel, List *keys, AttrNumber flag)
 		Key		   *key = lfirst(lc);
 		char	   *predicate = deparse(with_live(key->predicate, flag), key->relid);
 
-		if (key->exclusion)
-			appendStringInfo(&commands, "\nALTER TABLE %s DROP CONSTRAINT %s; %s WHERE (%s);",
-							 relation, quote_identifier(key->name), key->definition, predicate);
-		else
-			appendStringInfo(&commands, "\nCREATE UNIQUE INDEX CONCURRENTLY %s%s WHERE %s;",
-							 quote_identifier(makeObjectName(key->name, NULL, "live")),
-							 key->tail, predicate);
+		appendStringInfo(&commands, "\nCREATE UNIQUE INDEX CONCURRENTLY %s%s WHERE %s;",
+						 quote_identifier(makeObjectName(key->name, NULL, "live")),
+						 key->tail, predicate);
 	}
 	appendStringInfo(&commands, "\nSELECT softdelete_register(%s);", quote_literal_cstr(relation));
 	ereport(ERROR,
@@ -486,28 +479,37 @@ full_keys(Relation rel, AttrNumber flag, StringInfo note)
 /*
  * Puts partial keys over live rows in the place of the full ones, and says in
  * "note" which had to stay.  The caller holds AccessExclusiveLock and is about to
- * register the table.  Error 55000 for a table too large to do it in.
+ * register the table.  Error 55000 for a table too large to do it in; there
+ * exclusion constraints, which cannot be built CONCURRENTLY, stay.
  */
 void
 sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note)
 {
 	Relation	rel = table_open(relid, NoLock);
 	List	   *keys = full_keys(rel, flag, note);
-	List	   *to_build = NIL;
+	bool		large = keys != NIL && is_large(rel);
+	List	   *refused = NIL;
 	List	   *prepared = NIL;
 	ListCell   *lc;
 	ListCell   *lp;
 
 	foreach(lc, keys)
 	{
-		char	   *index = prepared_index(rel, lfirst(lc), flag);
+		Key		   *key = lfirst(lc);
+		char	   *index = prepared_index(rel, key, flag);
 
-		if (index == NULL)
-			to_build = lappend(to_build, lfirst(lc));
+		if (index == NULL && large && key->exclusion)
+		{
+			add_note(note, key->name, "the table is too large to rebuild it");
+			keys = foreach_delete_current(keys, lc);
+			continue;
+		}
+		if (index == NULL && large)
+			refused = lappend(refused, key);
 		prepared = lappend(prepared, index);
 	}
-	if (to_build && is_large(rel))
-		refuse_large(rel, to_build, flag);
+	if (refused)
+		refuse_large(rel, refused, flag);
 	table_close(rel, NoLock);
 	forboth(lc, keys, lp, prepared)
 	{
@@ -522,12 +524,14 @@ sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note)
 
 /*
  * In a table that is registered: the same where an index has been prepared for
- * it, and nothing else.
+ * it, and nothing else.  True if so no unique key is left full that need not.
  */
-void
+bool
 sd_keys_take_prepared(Oid relid, AttrNumber flag, StringInfo note)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
+	bool		taken = false;
+	bool		left = false;
 	ListCell   *lc;
 
 	foreach(lc, full_keys(rel, flag, note))
@@ -541,11 +545,16 @@ sd_keys_take_prepared(Oid relid, AttrNumber flag, StringInfo note)
 			table_close(rel, NoLock);
 			take_prepared(key, index);
 			rel = table_open(relid, NoLock);
+			taken = true;
 		}
 		else
+		{
 			add_note(note, key->name, "no partial index has been prepared for it");
+			left |= !key->exclusion;
+		}
 	}
 	table_close(rel, NoLock);
+	return taken && !left;
 }
 
 /*

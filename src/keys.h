@@ -12,7 +12,7 @@
 extern bool sd_key_is_partial(Relation index, AttrNumber flag);
 extern bool sd_key_is_referenced(Oid index);
 extern void sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note);
-extern void sd_keys_take_prepared(Oid relid, AttrNumber flag, StringInfo note);
+extern bool sd_keys_take_prepared(Oid relid, AttrNumber flag, StringInfo note);
 extern void sd_keys_make_new_partial(Oid relid, AttrNumber flag, List *known);
 extern void sd_keys_make_full(Oid relid, AttrNumber flag);
 extern Oid	sd_keys_former_constraint(Oid relid, const char *name);

@@ -126,8 +126,9 @@ refuse_parts(Relation rel)
 	}
 }
 
-static List *
-inheritance_parents(Oid relid)
+/* The tables from which this one inherits directly. */
+List *
+sd_inheritance_parents(Oid relid)
 {
 	Relation	inherits = table_open(InheritsRelationId, AccessShareLock);
 	ScanKeyData key;
@@ -170,8 +171,9 @@ refuse_period_keys(Relation rel)
 	}
 }
 
-static void
-require_owner(Oid relid)
+/* Error 42501 unless the current user owns the table. */
+void
+sd_require_owner(Oid relid)
 {
 	if (!sd_is_owner(relid, GetUserId()))
 		aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(relid)),
@@ -275,7 +277,7 @@ add_columns(Oid relid, char **flag, char **deletion_id)
 static void
 add_guard(Oid relid, const char *flag, const char *deletion_id, bool full_keys)
 {
-	sd_run_utility(psprintf("CREATE TRIGGER " SD_GUARD_NAME " BEFORE DELETE ON %s FOR EACH ROW"
+	sd_run_utility(psprintf("CREATE OR REPLACE TRIGGER " SD_GUARD_NAME " BEFORE DELETE ON %s FOR EACH ROW"
 							" WHEN (OLD.%s IS NOT NULL OR OLD.%s IS NULL OR true)"
 							" EXECUTE FUNCTION " SD_SCHEMA ".softdelete_guard(%s)",
 							sd_quoted_relation(relid), quote_identifier(flag),
@@ -283,13 +285,24 @@ add_guard(Oid relid, const char *flag, const char *deletion_id, bool full_keys)
 							full_keys ? "'" SD_GUARD_FULL_KEYS "'" : ""));
 }
 
+/* The tables whose keys concern this one: itself and its partitions. */
+List *
+sd_tables_with_keys(Oid relid)
+{
+	return get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ?
+		find_all_inheritors(relid, AccessExclusiveLock, NULL) : list_make1_oid(relid);
+}
+
 /* Makes one table, whose columns are there, a registered one. */
 static void
 guard_table(Oid relid, const char *flag, const char *deletion_id, bool partial_unique,
 			StringInfo note)
 {
+	ListCell   *lc;
+
 	if (partial_unique)
-		sd_keys_make_partial(relid, get_attnum(relid, flag), note);
+		foreach(lc, sd_tables_with_keys(relid))
+			sd_keys_make_partial(lfirst_oid(lc), get_attnum(lfirst_oid(lc), flag), note);
 	add_guard(relid, flag, deletion_id, !partial_unique);
 }
 
@@ -354,7 +367,7 @@ register_one(Oid relid, bool partial_unique)
 	require_table(rel);
 	refuse_kept_tables(rel);
 	refuse_parts(rel);
-	foreach(lc, inheritance_parents(relid))
+	foreach(lc, sd_inheritance_parents(relid))
 		if (!sd_registered(lfirst_oid(lc), NULL))
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -389,7 +402,7 @@ sd_register_inherited(Oid relid)
 
 	if (get_rel_relispartition(relid) || sd_registered(relid, NULL))
 		return;
-	foreach(lc, inheritance_parents(relid))
+	foreach(lc, sd_inheritance_parents(relid))
 		if (sd_registered(lfirst_oid(lc), NULL))
 		{
 			SdTable		parent;
@@ -482,7 +495,7 @@ softdelete_register(PG_FUNCTION_ARGS)
 		Oid			relid = list_nth_oid(tables, i);
 		StringInfo	note;
 
-		require_owner(relid);
+		sd_require_owner(relid);
 		note = register_one(relid, partial_unique);
 		if (note == NULL && i == 0)
 		{
@@ -490,8 +503,8 @@ softdelete_register(PG_FUNCTION_ARGS)
 
 			note = makeStringInfo();
 			(void) sd_registered(relid, &table);
-			if (partial_unique)
-				sd_keys_take_prepared(relid, table.flag, note);
+			if (partial_unique && sd_keys_take_prepared(relid, table.flag, note) && table.full_keys)
+				add_guard(relid, sd_flag_name(relid), sd_deletion_id_name(relid), false);
 		}
 		if (note)
 		{

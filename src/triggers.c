@@ -311,11 +311,11 @@ virtual_trigger(PG_FUNCTION_ARGS)
 			break;
 		case ROLE_INSERTED_KEYS:
 			sd_conflict_free_keys(v->leaf, v->keys, data->tg_trigslot, v->estate, &v->table,
-								  v->kind, working_slot(v));
+								  v->kind, NULL, working_slot(v));
 			return PointerGetDatum(data->tg_trigtuple);
 		case ROLE_UPDATED_KEYS:
 			sd_conflict_free_keys(v->leaf, v->keys, data->tg_newslot, v->estate, &v->table,
-								  SD_NEW_ROW, working_slot(v));
+								  SD_NEW_ROW, &data->tg_trigtuple->t_self, working_slot(v));
 			break;
 	}
 	return PointerGetDatum(proceed ? data->tg_newtuple : NULL);

@@ -27,6 +27,7 @@
 #include "run.h"
 #include "statement.h"
 #include "touched.h"
+#include "undelete.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -167,8 +168,9 @@ put_back_all_links(SdUndelete *undelete, List *deletions)
 
 /* ---------- entry points ---------- */
 
-static void
-require_registered(Oid relid)
+/* Error 42P01 or 55000 unless this is a registered table. */
+void
+sd_require_registered(Oid relid)
 {
 	char	   *name = get_rel_name(relid);
 
@@ -418,7 +420,7 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 
 	PreventCommandIfReadOnly("softdelete_undelete()");
 	refuse_while_deleting();
-	require_registered(relid);
+	sd_require_registered(relid);
 	sd_undelete_privileges(relid);
 	undelete.context = CurrentMemoryContext;
 	undelete.with_parents = with_parents;
@@ -631,4 +633,33 @@ softdelete_undelete_deletion(PG_FUNCTION_ARGS)
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	PG_RETURN_INT64(rows);
+}
+
+/*
+ * Brings back all deleted rows of one table, whatever deletions took them.  Errors
+ * as softdelete_undelete(); the caller has decided about rights.
+ */
+void
+sd_undelete_table(Oid relid)
+{
+	SdUndelete	undelete = {0};
+	SdTouched  *table;
+	StringInfoData sql;
+	SdRowset   *rows;
+
+	refuse_while_deleting();
+	undelete.context = CurrentMemoryContext;
+	undelete.images = sd_images_exist();
+	table = sd_touched_table(&undelete, relid);
+	if (undelete.images && sd_images_return_all(relid) > 0)
+		table->returned = true;
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true WHERE NOT c.%s RETURNING %s",
+					 sd_only(relid), sd_quoted_relation(relid), table->flag, table->flag,
+					 sd_touched_columns(table, true, true));
+	rows = sd_touched_run(&undelete, table, SD_RUN_FLAG, sql.data, NULL, 0, NULL, NULL, NULL, NULL);
+	sd_touch(&undelete, table, rows, true, true, false, InvalidOid);
+	sd_parents_settle(&undelete);
+	log_undelete(&undelete, relid);
+	finish(&undelete);
 }

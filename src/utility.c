@@ -15,6 +15,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "compat.h"
+#include "image.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
@@ -205,6 +206,19 @@ adds_parent(AlterTableStmt *alter)
 	return adds;
 }
 
+static void
+rename_column(const RenameStmt *rename, SdUtilityAfter *after)
+{
+	Oid			relid = rename->relation ?
+		RangeVarGetRelid(rename->relation, NoLock, true) : InvalidOid;
+
+	if (!OidIsValid(relid) || !sd_registered(relid, NULL))
+		return;
+	after->renamed = relid;
+	after->old_name = pstrdup(rename->subname);
+	after->new_name = pstrdup(rename->newname);
+}
+
 /*
  * Looks at a utility statement before it runs.  Returns it, or a copy that
  * runs in its place; what it sets in sd_utility is for the caller to put back.
@@ -238,6 +252,10 @@ sd_utility_prepare(PlannedStmt *statement, SdUtilityAfter *after)
 			if (((CreateStmt *) utility)->inhRelations && !((CreateStmt *) utility)->partbound)
 				after->heir = copyObject(((CreateStmt *) utility)->relation);
 			break;
+		case T_RenameStmt:
+			if (((RenameStmt *) utility)->renameType == OBJECT_COLUMN)
+				rename_column((RenameStmt *) utility, after);
+			break;
 		case T_RefreshMatViewStmt:
 			sd_utility_set(SD_UTILITY_REFRESH);
 			break;
@@ -247,7 +265,7 @@ sd_utility_prepare(PlannedStmt *statement, SdUtilityAfter *after)
 	return statement;
 }
 
-/* After the statement has run: what began to inherit, and new keys. */
+/* After the statement has run: what began to inherit, new keys, renamed columns. */
 void
 sd_utility_done(const SdUtilityAfter *after)
 {
@@ -256,4 +274,11 @@ sd_utility_done(const SdUtilityAfter *after)
 	if (OidIsValid(relid))
 		sd_register_inherited(relid);
 	sd_keyddl_done(&after->keys);
+	if (OidIsValid(after->renamed))
+	{
+		ListCell   *lc;
+
+		foreach(lc, sd_tables_of(after->renamed))
+			sd_images_rename_column(lfirst_oid(lc), after->old_name, after->new_name);
+	}
 }

@@ -12,6 +12,9 @@ typedef struct SdUtilityAfter
 {
 	RangeVar   *heir;			/* the table that will inherit from another */
 	SdKeyDdl	keys;
+	Oid			renamed;		/* registered table with a renamed column */
+	char	   *old_name;
+	char	   *new_name;
 } SdUtilityAfter;
 
 extern PlannedStmt *sd_utility_prepare(PlannedStmt *statement, SdUtilityAfter *after);
