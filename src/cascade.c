@@ -26,6 +26,7 @@
 #include "cascade.h"
 #include "compat.h"
 #include "deletion.h"
+#include "explain.h"
 #include "links.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -54,6 +55,7 @@ struct SdCascade
 	List	   *counts;			/* SdRowCount */
 	bool		own_rows;		/* had the transaction written anything before
 								 * the statement that it belongs to? */
+	SdExplained *explained;		/* for EXPLAIN ANALYZE, else NULL */
 };
 
 static SdCascade *running = NULL;
@@ -424,11 +426,13 @@ refuse_if_referenced(const SdForeignKey *fkey, const SdDeleted *set)
 	sd_rowset_free(rows);
 }
 
-static void
+/* Does what a foreign key says; returns the rows that it changed. */
+static int64
 act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 {
 	Relation	child = table_open(fkey->child, RowExclusiveLock);
 	SdRowset   *rows = NULL;
+	int64		changed = 0;
 
 	switch (fkey->on_delete)
 	{
@@ -437,7 +441,7 @@ act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 			{
 				/* the statement counts its rows and adds its sets itself */
 				refuse_rules(fkey, child, CMD_DELETE);
-				(void) run_statement(fkey, set, SD_CASCADE_DELETE, NULL);
+				changed = run_statement(fkey, set, SD_CASCADE_DELETE, NULL);
 			}
 			else if (run_statement(fkey, set, SD_CASCADE_FIND, &rows) > 0)
 				refuse_unregistered(fkey);
@@ -448,7 +452,7 @@ act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 			{
 				refuse_rules(fkey, child, CMD_UPDATE);
 				sd_links_write(fkey, rows);
-				(void) run_statement(fkey, set, SD_CASCADE_SET, NULL);
+				changed = run_statement(fkey, set, SD_CASCADE_SET, NULL);
 			}
 
 			/*
@@ -469,6 +473,7 @@ act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 	if (rows)
 		sd_rowset_free(rows);
 	table_close(child, NoLock);
+	return changed;
 }
 
 /*
@@ -517,8 +522,10 @@ act_on_set(SdCascade *cascade, const SdDeleted *set)
 
 	foreach(lc, set->fkeys)
 	{
+		SdExplainedKey *explained = sd_explain_begin(cascade->explained, lfirst(lc));
+
 		CHECK_FOR_INTERRUPTS();
-		act(cascade, lfirst(lc), set);
+		sd_explain_end(explained, sd_rowset_count(set->rows), act(cascade, lfirst(lc), set));
 	}
 }
 
@@ -662,6 +669,7 @@ sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts, b
 	cascade.items = list_copy(deleted);
 	cascade.counts = counts;
 	cascade.own_rows = own_rows;
+	cascade.explained = sd_explain_cascade(estate);
 	running = &cascade;
 	PG_TRY();
 	{
@@ -672,6 +680,8 @@ sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts, b
 		running = outer;
 	}
 	PG_END_TRY();
+	if (cascade.explained)
+		sd_explain_triggers(cascade.explained);
 	return cascade.counts;
 }
 

@@ -95,6 +95,19 @@ sd_make_restrictinfo(PlannerInfo *root, Expr *clause, Index security_level)
 #define SD_EXECUTOR_RUN_PASS query, direction, count, execute_once
 #endif
 
+/*
+ * 18: EXPLAIN calls a hook for each plan node, and its output functions have
+ * headers of their own
+ */
+#if PG_VERSION_NUM >= 180000
+#include "commands/explain_format.h"
+#include "commands/explain_state.h"
+#define SD_EXPLAIN_NODE_HOOK 1
+#else
+#include "commands/explain.h"
+#define SD_EXPLAIN_NODE_HOOK 0
+#endif
+
 /* 18: RETURNING can name the old row */
 #if PG_VERSION_NUM >= 180000
 #define SD_RETURNING_OLD 1

@@ -11,6 +11,7 @@
 #include "convert.h"
 #include "deletion.h"
 #include "executor/executor.h"
+#include "explain.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
@@ -34,6 +35,9 @@ static ExecutorStart_hook_type next_executor_start = NULL;
 static ExecutorRun_hook_type next_executor_run = NULL;
 static ExecutorFinish_hook_type next_executor_finish = NULL;
 static ProcessUtility_hook_type next_process_utility = NULL;
+#if SD_EXPLAIN_NODE_HOOK
+static explain_per_node_hook_type next_explain_node = NULL;
+#endif
 
 static PlannedStmt *
 plan(Query *query, const char *source, int options, ParamListInfo params)
@@ -132,6 +136,17 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	PG_END_TRY();
 }
 
+#if SD_EXPLAIN_NODE_HOOK
+static void
+explain_node(PlanState *planstate, List *ancestors, const char *relationship,
+			 const char *plan_name, ExplainState *es)
+{
+	if (next_explain_node)
+		next_explain_node(planstate, ancestors, relationship, plan_name, es);
+	sd_explain_node(planstate, es);
+}
+#endif
+
 void
 _PG_init(void)
 {
@@ -153,4 +168,8 @@ _PG_init(void)
 	ExecutorFinish_hook = executor_finish;
 	next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
+#if SD_EXPLAIN_NODE_HOOK
+	next_explain_node = explain_per_node_hook;
+	explain_per_node_hook = explain_node;
+#endif
 }

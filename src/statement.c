@@ -16,6 +16,7 @@
 #include "compat.h"
 #include "deletion.h"
 #include "executor/executor.h"
+#include "explain.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 #include "registry.h"
@@ -78,6 +79,28 @@ make_statement(EState *estate, bool of_cascade)
 	return statement;
 }
 
+/*
+ * Has this node been made of a DELETE of a registered table, or of a MERGE with
+ * one?  The privileges that it requires tell.
+ */
+bool
+sd_statement_deletes(ModifyTableState *state)
+{
+	EState	   *estate = state->ps.state;
+	RangeTblEntry *rte;
+	AclMode		required;
+
+	if ((state->operation != CMD_UPDATE && state->operation != CMD_MERGE) ||
+		!sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), NULL))
+		return false;
+	rte = exec_rt_fetch(((ModifyTable *) state->ps.plan)->nominalRelation, estate);
+	if (!sd_has_permissions(rte))
+		return false;
+	required = sd_estate_permissions(estate, rte)->requiredPerms;
+	return (required & ACL_DELETE) != 0 &&
+		(state->operation == CMD_MERGE || (required & ACL_UPDATE) == 0);
+}
+
 /* One ModifyTable that updates, deletes or merges. */
 static void
 arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement)
@@ -86,7 +109,6 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 	const SdStatement *own = sd_run_current(query->sourceText);
 	RangeTblEntry *rte;
 	SdPermissions *permissions;
-	bool		deletes;
 
 	if (own && (own->kind == SD_RUN_FLAG || own->kind == SD_RUN_LINKS))
 	{
@@ -103,9 +125,7 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 	if (!sd_has_permissions(rte))
 		return;
 	permissions = sd_estate_permissions(estate, rte);
-	deletes = (permissions->requiredPerms & ACL_DELETE) != 0;
-	if (!deletes || (state->operation == CMD_UPDATE &&
-					 (permissions->requiredPerms & ACL_UPDATE) != 0))
+	if (!sd_statement_deletes(state))
 	{
 		sd_arm_user_update(estate, state, own == NULL);
 		return;
@@ -134,6 +154,14 @@ arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement
 		sd_arm_insert(query->estate, state, own && own->kind == SD_RUN_IMAGES);
 }
 
+/* EXPLAIN without ANALYZE: the node will not run. */
+static void
+explain_only(ModifyTableState *state)
+{
+	if (sd_statement_deletes(state))
+		sd_explain_as_delete(state, 0);
+}
+
 /* Is a statement of this session deleting rows, or cascading? */
 bool
 sd_statement_deleting(void)
@@ -153,15 +181,25 @@ sd_statement_start(QueryDesc *query, int eflags)
 	MemoryContext old;
 	ListCell   *lc;
 
-	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0 || query->planstate == NULL)
+	if (query->planstate == NULL)
 		return;
 	if (!IsA(query->planstate, ModifyTableState) && estate->es_auxmodifytables == NIL)
 		return;
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
-	if (IsA(query->planstate, ModifyTableState))
-		arm(query, (ModifyTableState *) query->planstate, eflags, &statement);
-	foreach(lc, estate->es_auxmodifytables)
-		arm(query, lfirst(lc), eflags, &statement);
+	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)
+	{
+		if (IsA(query->planstate, ModifyTableState))
+			explain_only((ModifyTableState *) query->planstate);
+		foreach(lc, estate->es_auxmodifytables)
+			explain_only(lfirst(lc));
+	}
+	else
+	{
+		if (IsA(query->planstate, ModifyTableState))
+			arm(query, (ModifyTableState *) query->planstate, eflags, &statement);
+		foreach(lc, estate->es_auxmodifytables)
+			arm(query, lfirst(lc), eflags, &statement);
+	}
 	MemoryContextSwitchTo(old);
 }
 
@@ -237,6 +275,7 @@ sd_statement_finish(QueryDesc *query)
 		int64		rows = target->bare ? estate->es_processed : target->rows;
 		ListCell   *set;
 
+		sd_explain_as_delete(target->state, rows);
 		if (target->root_copy)
 			ExecASDeleteTriggers(estate, target->root_copy, target->transition);
 		counts = sd_count_rows(counts, sd_partition_root(RelationGetRelid(target->rel)), rows);

@@ -5,7 +5,9 @@
 #define SD_STATEMENT_H
 
 #include "executor/execdesc.h"
+#include "nodes/execnodes.h"
 
+extern bool sd_statement_deletes(ModifyTableState *state);
 extern bool sd_statement_deleting(void);
 extern void sd_statement_start(QueryDesc *query, int eflags);
 extern void sd_statement_run(QueryDesc *query);

@@ -74,6 +74,7 @@ typedef struct Virtual
 	SdTarget   *target;			/* NULL for ROLE_WATCH */
 	EState	   *estate;
 	ResultRelInfo *leaf;
+	Instrumentation *calls;		/* for EXPLAIN ANALYZE, else NULL */
 	SdTable		table;			/* of the leaf */
 	Trigger    *user;			/* ROLE_BEFORE */
 	FmgrInfo	function;		/* ROLE_BEFORE: the user's function */
@@ -283,9 +284,16 @@ virtual_trigger(PG_FUNCTION_ARGS)
 {
 	Virtual    *v = fcinfo->flinfo->fn_extra;
 	TriggerData *data = (TriggerData *) fcinfo->context;
+	bool		idle = v->decide && !v->decide->deleting;
 	bool		proceed = true;
 
-	if (v->decide && !v->decide->deleting)
+	/*
+	 * The executor is about to count this call.  EXPLAIN ANALYZE shows triggers
+	 * that have calls, and shall show those of the user.
+	 */
+	if (v->calls && (idle || v->role != ROLE_BEFORE))
+		v->calls->tuplecount--;
+	if (idle)
 		return PointerGetDatum(data->tg_newtuple);
 	switch (v->role)
 	{
@@ -385,6 +393,7 @@ set_virtual(ResultRelInfo *leaf, int index, Role role, EState *estate,
 	v->target = target;
 	v->estate = estate;
 	v->leaf = leaf;
+	v->calls = leaf->ri_TrigInstrument ? leaf->ri_TrigInstrument + index : NULL;
 	v->table = *table;
 	v->user = user;
 
@@ -692,6 +701,10 @@ sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, bool own_rows
 			target->bare = false;
 	for (int i = 0; i < n; i++)
 		arm_leaf(estate, target, all[i], own_rows, rows_context);
+
+	/* its triggers have the same places, after the one that decides */
+	if (target->root_copy && root->ri_TrigInstrument)
+		target->root_copy->ri_TrigInstrument = root->ri_TrigInstrument + (mixed ? 1 : 0);
 	return target;
 }
 
