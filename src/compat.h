@@ -86,15 +86,6 @@ sd_make_restrictinfo(PlannerInfo *root, Expr *clause, Index security_level)
 #endif
 }
 
-/* 18: ExecutorRun lost execute_once */
-#if PG_VERSION_NUM >= 180000
-#define SD_EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count
-#define SD_EXECUTOR_RUN_PASS query, direction, count
-#else
-#define SD_EXECUTOR_RUN_ARGS QueryDesc *query, ScanDirection direction, uint64 count, bool execute_once
-#define SD_EXECUTOR_RUN_PASS query, direction, count, execute_once
-#endif
-
 /*
  * 18: EXPLAIN calls a hook for each plan node, and its output functions have
  * headers of their own

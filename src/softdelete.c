@@ -32,8 +32,6 @@ void		_PG_init(void);
 static planner_hook_type next_planner = NULL;
 static get_relation_info_hook_type next_get_relation_info = NULL;
 static ExecutorStart_hook_type next_executor_start = NULL;
-static ExecutorRun_hook_type next_executor_run = NULL;
-static ExecutorFinish_hook_type next_executor_finish = NULL;
 static ProcessUtility_hook_type next_process_utility = NULL;
 #if SD_EXPLAIN_NODE_HOOK
 static explain_per_node_hook_type next_explain_node = NULL;
@@ -86,26 +84,6 @@ executor_start(QueryDesc *query, int eflags)
 	if (query->operation != CMD_SELECT)
 		sd_utility_suspend(query->estate->es_query_cxt);
 	sd_statement_start(query, eflags);
-}
-
-static void
-executor_run(SD_EXECUTOR_RUN_ARGS)
-{
-	sd_statement_run(query);
-	if (next_executor_run)
-		next_executor_run(SD_EXECUTOR_RUN_PASS);
-	else
-		standard_ExecutorRun(SD_EXECUTOR_RUN_PASS);
-}
-
-static void
-executor_finish(QueryDesc *query)
-{
-	sd_statement_finish(query);
-	if (next_executor_finish)
-		next_executor_finish(query);
-	else
-		standard_ExecutorFinish(query);
 }
 
 static void
@@ -162,10 +140,6 @@ _PG_init(void)
 	get_relation_info_hook = relation_info;
 	next_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = executor_start;
-	next_executor_run = ExecutorRun_hook;
-	ExecutorRun_hook = executor_run;
-	next_executor_finish = ExecutorFinish_hook;
-	ExecutorFinish_hook = executor_finish;
 	next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 #if SD_EXPLAIN_NODE_HOOK

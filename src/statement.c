@@ -5,6 +5,13 @@
  * set it up (triggers.c).  When its rows are processed it cascades, and what it
  * has deleted is logged; after that PostgreSQL fires its AFTER triggers.
  *
+ * All this happens within the standard executor functions and not in hooks around
+ * them: then the time that it takes is the statement's, and what runs within is
+ * nested in it, whichever other library's hooks come before ours or after.  The
+ * cascade is a node at the end of es_auxmodifytables, which ExecutorFinish runs
+ * to their end before it fires AFTER triggers; BEFORE STATEMENT triggers are
+ * fired by a function around that of the ModifyTable node.
+ *
  * State lives in the EState's memory context and is found by a list of the
  * statements under way; the context's reset takes it off the list.
  */
@@ -30,9 +37,9 @@
 /* A statement that deletes. */
 typedef struct Statement
 {
+	PlanState	finish;			/* its function is finish(); comes first */
 	EState	   *estate;
 	List	   *targets;
-	bool		running;		/* have BEFORE STATEMENT triggers fired? */
 	SdCascade  *cascade;		/* whose statement this is, if a cascade's */
 	bool		own_rows;		/* had the transaction written anything before? */
 	MemoryContextCallback unlink;
@@ -40,6 +47,8 @@ typedef struct Statement
 } Statement;
 
 static Statement *statements = NULL;
+
+static TupleTableSlot *finish(PlanState *node);
 
 static void
 unlink_statement(void *arg)
@@ -101,6 +110,34 @@ sd_statement_deletes(ModifyTableState *state)
 		(state->operation == CMD_MERGE || (required & ACL_UPDATE) == 0);
 }
 
+/*
+ * The first call of a ModifyTable node that deletes: the user's BEFORE DELETE
+ * STATEMENT triggers.
+ */
+static TupleTableSlot *
+process_first(PlanState *node)
+{
+	Statement  *statement = find_statement(node->state);
+	ListCell   *lc;
+
+	foreach(lc, statement->targets)
+	{
+		SdTarget   *target = lfirst(lc);
+
+		if (&target->state->ps == node)
+		{
+			MemoryContext old = MemoryContextSwitchTo(node->state->es_query_cxt);
+
+			ExecSetExecProcNode(node, target->process);
+			ExecBSDeleteTriggers(node->state, target->root_copy);
+			MemoryContextSwitchTo(old);
+			return target->process(node);
+		}
+	}
+	elog(ERROR, "node is not armed");
+	return NULL;
+}
+
 /* One ModifyTable that updates, deletes or merges. */
 static void
 arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement)
@@ -109,6 +146,7 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 	const SdStatement *own = sd_run_current(query->sourceText);
 	RangeTblEntry *rte;
 	SdPermissions *permissions;
+	SdTarget   *target;
 
 	if (own && (own->kind == SD_RUN_FLAG || own->kind == SD_RUN_LINKS))
 	{
@@ -134,12 +172,14 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 		state->mt_merge_subcommands &= ~MERGE_UPDATE;
 	if (*statement == NULL)
 		*statement = make_statement(estate, own && (eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0);
-	(*statement)->targets =
-		lappend((*statement)->targets,
-				sd_arm_delete(estate, state, state->operation == CMD_MERGE,
-							  (*statement)->own_rows,
-							  (*statement)->cascade ?
-							  sd_cascade_context((*statement)->cascade) : estate->es_query_cxt));
+	target = sd_arm_delete(estate, state, state->operation == CMD_MERGE,
+						   (*statement)->own_rows,
+						   (*statement)->cascade ?
+						   sd_cascade_context((*statement)->cascade) : estate->es_query_cxt);
+	(*statement)->targets = lappend((*statement)->targets, target);
+	target->process = state->ps.ExecProcNodeReal;
+	if (target->root_copy && target->root_copy->ri_TrigDesc->trig_delete_before_statement)
+		ExecSetExecProcNode(&state->ps, process_first);
 }
 
 static void
@@ -200,74 +240,32 @@ sd_statement_start(QueryDesc *query, int eflags)
 		foreach(lc, estate->es_auxmodifytables)
 			arm(query, lfirst(lc), eflags, &statement);
 	}
-	MemoryContextSwitchTo(old);
-}
-
-/* Before rows are processed: the user's BEFORE DELETE STATEMENT triggers. */
-void
-sd_statement_run(QueryDesc *query)
-{
-	Statement  *statement = statements ? find_statement(query->estate) : NULL;
-	MemoryContext old;
-	ListCell   *lc;
-
-	if (statement == NULL || statement->running)
-		return;
-	statement->running = true;
-	old = MemoryContextSwitchTo(query->estate->es_query_cxt);
-	foreach(lc, statement->targets)
+	if (statement)
 	{
-		SdTarget   *target = lfirst(lc);
-
-		if (target->root_copy)
-			ExecBSDeleteTriggers(query->estate, target->root_copy);
+		/* no kind of node: only ExecPostprocessPlan() meets it */
+		statement->finish.state = estate;
+		statement->finish.ExecProcNode = finish;
+		estate->es_auxmodifytables = lappend(estate->es_auxmodifytables, statement);
 	}
 	MemoryContextSwitchTo(old);
-}
-
-/* Runs data-modifying CTEs that nobody read to their end. */
-static void
-complete_ctes(EState *estate)
-{
-	ListCell   *lc;
-
-	estate->es_direction = ForwardScanDirection;
-	foreach(lc, estate->es_auxmodifytables)
-	{
-		PlanState  *state = lfirst(lc);
-
-		for (;;)
-		{
-			TupleTableSlot *slot;
-
-			ResetPerTupleExprContext(estate);
-			slot = ExecProcNode(state);
-			if (TupIsNull(slot))
-				break;
-		}
-	}
 }
 
 /*
  * Before ExecutorFinish fires AFTER triggers: the cascade, and the log.  The
  * user's AFTER STATEMENT triggers are queued first, as they would be.
  */
-void
-sd_statement_finish(QueryDesc *query)
+static TupleTableSlot *
+finish(PlanState *node)
 {
-	EState	   *estate = query->estate;
-	Statement  *statement = statements ? find_statement(estate) : NULL;
+	Statement  *statement = (Statement *) node;
+	EState	   *estate = statement->estate;
 	MemoryContext old;
 	List	   *deleted = NIL;
 	List	   *counts = NIL;
 	ResultRelInfo *first = NULL;
 	ListCell   *lc;
 
-	if (statement == NULL)
-		return;
-	sd_statement_run(query);
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
-	complete_ctes(estate);
 	unlink_statement(statement);
 	foreach(lc, statement->targets)
 	{
@@ -301,4 +299,5 @@ sd_statement_finish(QueryDesc *query)
 		sd_deletion_log(counts, named);
 	}
 	MemoryContextSwitchTo(old);
+	return NULL;
 }

@@ -365,6 +365,9 @@ copy_triggers(const TriggerDesc *from, int more)
 	return copy;
 }
 
+/* Virtual triggers that append_virtual() may add. */
+#define APPENDED_AT_MOST 2
+
 /* Gives a result relation a trigger descriptor with n virtual ones at its end. */
 static void
 set_triggers(EState *estate, ResultRelInfo *leaf, TriggerDesc *triggers)
@@ -373,7 +376,7 @@ set_triggers(EState *estate, ResultRelInfo *leaf, TriggerDesc *triggers)
 	leaf->ri_TrigFunctions = palloc0((triggers->numtriggers + 1) * sizeof(FmgrInfo));
 	leaf->ri_TrigWhenExprs = palloc0((triggers->numtriggers + 1) * sizeof(ExprState *));
 	if (estate->es_instrument)
-		leaf->ri_TrigInstrument = InstrAlloc(triggers->numtriggers + 1,
+		leaf->ri_TrigInstrument = InstrAlloc(triggers->numtriggers + APPENDED_AT_MOST,
 											 estate->es_instrument, false);
 }
 
@@ -424,6 +427,7 @@ static Virtual *
 append_virtual(EState *estate, ResultRelInfo *leaf, Role role, const SdTable *table)
 {
 	int			n = leaf->ri_TrigDesc ? leaf->ri_TrigDesc->numtriggers : 0;
+	bool		armed = leaf->ri_TrigDesc != leaf->ri_RelationDesc->trigdesc;
 	FmgrInfo   *functions = leaf->ri_TrigFunctions;
 	ExprState **when = leaf->ri_TrigWhenExprs;
 	Instrumentation *instrument = leaf->ri_TrigInstrument;
@@ -431,12 +435,11 @@ append_virtual(EState *estate, ResultRelInfo *leaf, Role role, const SdTable *ta
 
 	triggers->numtriggers = n + 1;
 	set_triggers(estate, leaf, triggers);
-	if (n > 0)
+	if (armed)
 	{
 		memcpy(leaf->ri_TrigFunctions, functions, n * sizeof(FmgrInfo));
 		memcpy(leaf->ri_TrigWhenExprs, when, n * sizeof(ExprState *));
-		if (leaf->ri_TrigInstrument)
-			memcpy(leaf->ri_TrigInstrument, instrument, n * sizeof(Instrumentation));
+		leaf->ri_TrigInstrument = instrument;	/* others point into it */
 	}
 	return set_virtual(leaf, n, role, estate, table, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 typedef struct SdTarget
 {
 	ModifyTableState *state;
+	ExecProcNodeMtd process;	/* the function of its node */
 	Relation	rel;			/* the table named in the statement */
 	bool		mixed;			/* MERGE: each row may be a deletion or not */
 	bool		bare;			/* no virtual trigger counts the rows */
