@@ -427,11 +427,15 @@ static Virtual *
 append_virtual(EState *estate, ResultRelInfo *leaf, Role role, const SdTable *table)
 {
 	int			n = leaf->ri_TrigDesc ? leaf->ri_TrigDesc->numtriggers : 0;
-	bool		armed = leaf->ri_TrigDesc != leaf->ri_RelationDesc->trigdesc;
 	FmgrInfo   *functions = leaf->ri_TrigFunctions;
 	ExprState **when = leaf->ri_TrigWhenExprs;
 	Instrumentation *instrument = leaf->ri_TrigInstrument;
 	TriggerDesc *triggers = copy_triggers(leaf->ri_TrigDesc, 1);
+	bool		armed = false;
+
+	for (int i = 0; i < n; i++)
+		armed |= functions[i].fn_addr == virtual_trigger;
+
 
 	triggers->numtriggers = n + 1;
 	set_triggers(estate, leaf, triggers);
