@@ -436,7 +436,6 @@ append_virtual(EState *estate, ResultRelInfo *leaf, Role role, const SdTable *ta
 	for (int i = 0; i < n; i++)
 		armed |= functions[i].fn_addr == virtual_trigger;
 
-
 	triggers->numtriggers = n + 1;
 	set_triggers(estate, leaf, triggers);
 	if (armed)
