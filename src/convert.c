@@ -27,12 +27,27 @@
 #include "parser/parsetree.h"
 #include "registry.h"
 #include "rewrite/rewriteManip.h"
+#include "settings.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
 /* Names of the columns by which the plan hands old values to RETURNING. */
 #define OLD_PREFIX "softdelete_old_"
 #define OLD_DELETION_ID OLD_PREFIX "deletion_id"
+
+/*
+ * Has a MERGE actions that really delete?  Conversion leaves none.
+ */
+bool
+sd_merge_deletes(List *actions)
+{
+	ListCell   *lc;
+
+	foreach(lc, actions)
+		if (lfirst_node(MergeAction, lc)->commandType == CMD_DELETE)
+			return true;
+	return false;
+}
 
 /*
  * Is range-table entry rti the target of a converted DELETE, or of a MERGE
@@ -52,7 +67,7 @@ sd_is_converted_target(Query *query, Index rti)
 		return false;
 	required = sd_query_permissions(query, rte)->requiredPerms;
 	if (query->commandType == CMD_MERGE)
-		return (required & ACL_DELETE) != 0;
+		return (required & ACL_DELETE) != 0 && !sd_merge_deletes(query->mergeActionList);
 	return (required & ACL_DELETE) != 0 && (required & ACL_UPDATE) == 0;
 }
 
@@ -259,6 +274,8 @@ convert_query(SdPlanning *planning, Query *query)
 	rte = rt_fetch(query->resultRelation, query->rtable);
 	if (rte->rtekind != RTE_RELATION || !sd_registered(rte->relid, &table))
 		return false;
+	if (query->commandType != CMD_INSERT && !sd_enabled && planning->own == NULL)
+		return false;
 	switch (query->commandType)
 	{
 		case CMD_DELETE:
@@ -273,7 +290,8 @@ convert_query(SdPlanning *planning, Query *query)
 
 /*
  * Converts the DELETEs of a query in place (the planner may scribble on it).
- * True if the top one was a DELETE: then the plan must say so again.
+ * Under softdelete.enabled = off they stay what they are, but for those of a
+ * cascade: what began as a soft delete ends as one.  True if the top one was a DELETE: then the plan must say so again.
  */
 bool
 sd_convert(SdPlanning *planning, Query *query)

@@ -41,6 +41,9 @@ static SubTransactionId logged_in = InvalidSubTransactionId;	/* where its row wa
 																 * written */
 static Oid	logged_to = InvalidOid;	/* and to which table: the extension may be
 									 * dropped and made again */
+static SubTransactionId bypassed_in = InvalidSubTransactionId;	/* where it was put on
+																 * record that it
+																 * deletes really */
 
 static void
 end_transaction(XactEvent event, void *arg)
@@ -52,6 +55,7 @@ end_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 			deletion_id = 0;
 			logged_in = InvalidSubTransactionId;
+			bypassed_in = InvalidSubTransactionId;
 			break;
 		default:
 			break;
@@ -62,12 +66,16 @@ static void
 end_subtransaction(SubXactEvent event, SubTransactionId sub,
 				   SubTransactionId parent, void *arg)
 {
-	if (logged_in != sub)
-		return;
+	SubTransactionId in = parent;
+
 	if (event == SUBXACT_EVENT_ABORT_SUB)
-		logged_in = InvalidSubTransactionId;
-	else if (event == SUBXACT_EVENT_COMMIT_SUB)
-		logged_in = parent;
+		in = InvalidSubTransactionId;
+	else if (event != SUBXACT_EVENT_COMMIT_SUB)
+		return;
+	if (logged_in == sub)
+		logged_in = in;
+	if (bypassed_in == sub)
+		bypassed_in = in;
 }
 
 /* Registers the transaction callbacks; called once. */
@@ -264,6 +272,19 @@ sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows)
 	nulls[7] = !OidIsValid(relid);
 	values[8] = Int64GetDatum(rows);
 	insert_row("event", values, nulls);
+}
+
+/*
+ * Puts on record, once a transaction, that softdelete.enabled = off lets a real
+ * delete pass: of rows of this table first.
+ */
+void
+sd_bypass_log(Oid relid)
+{
+	if (bypassed_in != InvalidSubTransactionId)
+		return;
+	sd_event_log("bypass", 0, relid, 0);
+	bypassed_in = GetCurrentSubTransactionId();
 }
 
 PG_FUNCTION_INFO_V1(softdelete_deletion_id);

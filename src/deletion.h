@@ -18,6 +18,7 @@ extern void sd_deletion_id_past(int64 last);
 extern List *sd_count_rows(List *counts, Oid relid, int64 rows);
 extern void sd_deletion_log(List *counts, int named);
 extern void sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows);
+extern void sd_bypass_log(Oid relid);
 extern Oid	sd_own_relation(const char *name);
 extern void sd_deletion_init(void);
 

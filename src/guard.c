@@ -4,13 +4,16 @@
  * The guard trigger of a registered table fires only when a real DELETE has
  * reached the table: from a session without the library, from an action of an
  * unregistered parent's foreign key, or from an executor path of somebody
- * else.  It refuses.
+ * else.  It refuses; except under softdelete.enabled = off, where every DELETE
+ * is a real one, and the first of a transaction is put on record here.
  */
 #include "postgres.h"
 
 #include "commands/trigger.h"
+#include "deletion.h"
 #include "fmgr.h"
 #include "registry.h"
+#include "settings.h"
 #include "utils/rel.h"
 
 PG_FUNCTION_INFO_V1(softdelete_guard);
@@ -25,6 +28,11 @@ softdelete_guard(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_E_R_I_E_TRIGGER_PROTOCOL_VIOLATED),
 				 errmsg("softdelete_guard() was not called by trigger manager")));
+	if (!sd_enabled)
+	{
+		sd_bypass_log(sd_partition_root(RelationGetRelid(data->tg_relation)));
+		return PointerGetDatum(data->tg_trigtuple);
+	}
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 			 errmsg("a row of registered table \"%s\" cannot be really deleted",

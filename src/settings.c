@@ -1,8 +1,9 @@
 /*
  * settings.c - the settings named softdelete.*.
  *
- * Plans depend on softdelete.show_deleted and on row_security; a change of
- * either makes the cached plans that met a registered table invalid.
+ * Plans depend on softdelete.show_deleted, softdelete.enabled and row_security;
+ * a change of one of them makes the cached plans that met a registered table
+ * invalid.
  */
 #include "postgres.h"
 
@@ -11,6 +12,7 @@
 #include "utils/rls.h"
 #include "visibility.h"
 
+bool		sd_enabled = true;
 int			sd_show_deleted = SD_SHOW_LIVE;
 char	   *sd_reason = NULL;
 char	   *sd_actor = NULL;
@@ -30,6 +32,13 @@ static const struct config_enum_entry show_options[] = {
 };
 
 static GucBoolAssignHook next_assign_row_security = NULL;
+
+static void
+assign_enabled(bool value, void *extra)
+{
+	if (value != sd_enabled)
+		sd_visibility_changed();
+}
 
 static void
 assign_show_deleted(int value, void *extra)
@@ -53,6 +62,12 @@ sd_settings_define(void)
 {
 	struct config_bool *row_security_setting;
 
+	DefineCustomBoolVariable("softdelete.enabled",
+							 "Makes DELETE on registered tables a soft delete.",
+							 "off makes DELETE and TRUNCATE on registered tables real; hiding stays.",
+							 &sd_enabled, true,
+							 PGC_SUSET, 0,
+							 NULL, assign_enabled, NULL);
 	DefineCustomEnumVariable("softdelete.show_deleted",
 							 "Sets which rows of registered tables queries see.",
 							 "off shows live rows, on shows deleted rows too, only shows nothing but deleted rows.",

@@ -11,6 +11,7 @@ typedef enum SdShow
 	SD_SHOW_DELETED				/* only: deleted rows */
 } SdShow;
 
+extern bool sd_enabled;
 extern int	sd_show_deleted;
 extern char *sd_reason;
 extern char *sd_actor;

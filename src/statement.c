@@ -21,6 +21,7 @@
 #include "cascade.h"
 #include "commands/trigger.h"
 #include "compat.h"
+#include "convert.h"
 #include "deletion.h"
 #include "executor/executor.h"
 #include "explain.h"
@@ -106,8 +107,11 @@ sd_statement_deletes(ModifyTableState *state)
 	if (!sd_has_permissions(rte))
 		return false;
 	required = sd_estate_permissions(estate, rte)->requiredPerms;
-	return (required & ACL_DELETE) != 0 &&
-		(state->operation == CMD_MERGE || (required & ACL_UPDATE) == 0);
+	if ((required & ACL_DELETE) == 0)
+		return false;
+	return state->operation == CMD_MERGE ?
+		!sd_merge_deletes(linitial(((ModifyTable *) state->ps.plan)->mergeActionLists)) :
+		(required & ACL_UPDATE) == 0;
 }
 
 /*

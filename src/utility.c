@@ -3,18 +3,20 @@
  *
  * COPY table TO would read the table without the planner, and so without the
  * hiding condition: it becomes COPY (SELECT ...) TO.  TRUNCATE would really
- * delete: it is refused.  What queries inside ALTER TABLE and REFRESH
+ * delete: it is refused, except under softdelete.enabled = off.  What queries inside ALTER TABLE and REFRESH
  * MATERIALIZED VIEW see is told to the planner (visibility.h).
  */
 #include "postgres.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/heap.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
 #include "compat.h"
+#include "deletion.h"
 #include "image.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -152,6 +154,7 @@ truncated_tables(TruncateStmt *truncate)
 	return tables;
 }
 
+/* Under softdelete.enabled = off it passes, and is put on record. */
 static void
 refuse_truncate(TruncateStmt *truncate)
 {
@@ -159,10 +162,19 @@ refuse_truncate(TruncateStmt *truncate)
 
 	foreach(lc, truncated_tables(truncate))
 		if (sd_registered(lfirst_oid(lc), NULL))
+		{
+			if (!sd_enabled)
+			{
+				if (XactReadOnly)
+					return;		/* which is about to refuse it */
+				sd_bypass_log(sd_partition_root(lfirst_oid(lc)));
+				return;
+			}
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("cannot truncate registered table \"%s\"", get_rel_name(lfirst_oid(lc))),
 					 errhint("Use DELETE FROM %s.", sd_quoted_relation(lfirst_oid(lc)))));
+		}
 }
 
 /*

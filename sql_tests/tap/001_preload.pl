@@ -28,6 +28,12 @@ isnt($ret, 0, 'DELETE is refused');
 like($err, qr/55000.*cannot be really deleted/, 'by the guard');
 like($err, qr/HINT:.*Preload softdelete/, 'with a hint');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM p'), 50, 'no row is gone');
+# unless softdelete.enabled is off, which the library decides when the guard loads it
+$node->safe_psql('postgres', 'CREATE ROLE nobody; GRANT SELECT, DELETE ON p TO nobody');
+($ret, $out, $err) = $node->psql('postgres', 'SET ROLE nobody; SET softdelete.enabled = off; DELETE FROM p WHERE id = 50', extra_params => ['-v', 'VERBOSITY=verbose']);
+like($err, qr/55000.*cannot be really deleted/, 'softdelete.enabled = off without the right: refused');
+is($node->safe_psql('postgres', 'BEGIN; SET LOCAL softdelete.enabled = off; DELETE FROM p WHERE id = 50; SELECT count(*) FROM p; ROLLBACK'), 49, 'with it: really deleted');
+is($node->safe_psql('postgres', q{BEGIN; SET LOCAL softdelete.enabled = off; DELETE FROM p WHERE id = 50; SELECT relation FROM softdelete.events WHERE event = 'bypass'; ROLLBACK}), 'p', 'and on record');
 # without a restart
 $node->safe_psql('postgres', q{ALTER DATABASE postgres SET session_preload_libraries = 'softdelete'});
 is($node->safe_psql('postgres', 'DELETE FROM p WHERE id = 1; SELECT count(*) FROM p'), 49, 'session_preload_libraries: deleted');
