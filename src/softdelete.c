@@ -13,6 +13,7 @@
 #include "executor/executor.h"
 #include "explain.h"
 #include "fmgr.h"
+#include "follow.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
@@ -32,6 +33,7 @@ void		_PG_init(void);
 static planner_hook_type next_planner = NULL;
 static get_relation_info_hook_type next_get_relation_info = NULL;
 static ExecutorStart_hook_type next_executor_start = NULL;
+static ExecutorFinish_hook_type next_executor_finish = NULL;
 static ProcessUtility_hook_type next_process_utility = NULL;
 #if SD_EXPLAIN_NODE_HOOK
 static explain_per_node_hook_type next_explain_node = NULL;
@@ -84,6 +86,37 @@ executor_start(QueryDesc *query, int eflags)
 	if (query->operation != CMD_SELECT)
 		sd_utility_suspend(query->estate->es_query_cxt);
 	sd_statement_start(query, eflags);
+}
+
+static void
+finish(QueryDesc *query)
+{
+	if (next_executor_finish)
+		next_executor_finish(query);
+	else
+		standard_ExecutorFinish(query);
+}
+
+static void
+executor_finish(QueryDesc *query)
+{
+	SdFollow	follow;
+
+	if (!sd_follow_begin(&follow, query))
+	{
+		finish(query);
+		return;
+	}
+	PG_TRY();
+	{
+		finish(query);
+		sd_follow_check(&follow);
+	}
+	PG_FINALLY();
+	{
+		sd_follow_end(&follow);
+	}
+	PG_END_TRY();
 }
 
 static void
@@ -140,6 +173,8 @@ _PG_init(void)
 	get_relation_info_hook = relation_info;
 	next_executor_start = ExecutorStart_hook;
 	ExecutorStart_hook = executor_start;
+	next_executor_finish = ExecutorFinish_hook;
+	ExecutorFinish_hook = executor_finish;
 	next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
 #if SD_EXPLAIN_NODE_HOOK

@@ -25,6 +25,7 @@
 #include "deletion.h"
 #include "executor/executor.h"
 #include "explain.h"
+#include "follow.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 #include "registry.h"
@@ -160,7 +161,7 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 	if (!sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), NULL))
 	{
 		if (own == NULL)
-			sd_arm_user_update(estate, state, true);
+			sd_arm_user_update(estate, state, true, false);
 		return;
 	}
 	rte = exec_rt_fetch(((ModifyTable *) state->ps.plan)->nominalRelation, estate);
@@ -169,7 +170,7 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 	permissions = sd_estate_permissions(estate, rte);
 	if (!sd_statement_deletes(state))
 	{
-		sd_arm_user_update(estate, state, own == NULL);
+		sd_arm_user_update(estate, state, own == NULL, sd_follow_update(query, eflags));
 		return;
 	}
 	if (state->operation == CMD_MERGE && (permissions->requiredPerms & ACL_UPDATE) == 0)

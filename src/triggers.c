@@ -35,6 +35,7 @@
 #include "deletion.h"
 #include "executor/execPartition.h"
 #include "executor/instrument.h"
+#include "follow.h"
 #include "nodes/nodeFuncs.h"
 #include "pgstat.h"
 #include "registry.h"
@@ -56,6 +57,8 @@ typedef enum Role
 	ROLE_WATCH,					/* an UPDATE by the user that names the flag */
 	ROLE_UNLINK,				/* an UPDATE by the user that may give up
 								 * references to registered tables */
+	ROLE_FOLLOW,				/* an UPDATE by a foreign key, whose deleted rows
+								 * may refer to deleted ones */
 	ROLE_INSERTED_KEYS,			/* an INSERT: deleted rows may have its keys */
 	ROLE_UPDATED_KEYS			/* an UPDATE of keys, likewise */
 } Role;
@@ -82,8 +85,9 @@ typedef struct Virtual
 								 * DELETE ROW triggers, if there are any */
 	List	   *captures;		/* ROLE_CAPTURE: Capture */
 	List	   *unlinking;		/* ROLE_UNLINK: SdUnlinking */
-	List	   *fkeys;			/* ROLE_PARENTS: SdForeignKey */
-	char	   *user_enabled;	/* ROLE_DECIDE: tgenabled of the originals */
+	List	   *fkeys;			/* ROLE_PARENTS, ROLE_FOLLOW: SdForeignKey */
+	char	   *user_enabled;	/* ROLE_DECIDE, ROLE_FOLLOW: tgenabled of the
+								 * originals */
 	List	   *keys;			/* ROLE_*_KEYS: of sd_conflict_keys() */
 	SdNewRow	kind;			/* ROLE_INSERTED_KEYS */
 	TupleTableSlot *slot;		/* ROLE_DECIDE, ROLE_*_KEYS: to work with */
@@ -278,6 +282,20 @@ check_parents(Virtual *v, TriggerData *data)
 		sd_check_parent(lfirst(lc), data->tg_relation, data->tg_trigslot);
 }
 
+/*
+ * A deleted row gets a new key from its parent: what it refers to is looked at
+ * when all rows have theirs.
+ */
+static void
+follow(Virtual *v, TriggerData *data)
+{
+	bool		live = row_is_live(v, data->tg_trigtuple);
+
+	sd_follow_switch(v->leaf->ri_TrigDesc, v->user_enabled, live);
+	if (!live)
+		sd_follow_row(v->fkeys, data->tg_relation, data->tg_newtuple);
+}
+
 /* The function of all virtual triggers. */
 static Datum
 virtual_trigger(PG_FUNCTION_ARGS)
@@ -316,6 +334,9 @@ virtual_trigger(PG_FUNCTION_ARGS)
 		case ROLE_UNLINK:
 			sd_unlinking_row(v->estate, v->unlinking, data->tg_relation,
 							 data->tg_trigtuple, data->tg_newtuple);
+			break;
+		case ROLE_FOLLOW:
+			follow(v, data);
 			break;
 		case ROLE_INSERTED_KEYS:
 			sd_conflict_free_keys(v->leaf, v->keys, data->tg_trigslot, v->estate, &v->table,
@@ -751,11 +772,11 @@ sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
  * watched if the statement names the flag or deletion_id, or if a BEFORE trigger
  * might change them, and it passes the guard where rows may move between
  * partitions.  Registered or not, references to registered tables that it may
- * give up are looked for.
+ * give up are looked for.  Where it is a foreign key's, deleted rows follow.
  */
 static void
 arm_updated_leaf(EState *estate, ResultRelInfo *leaf, Bitmapset *updated, bool partitioned,
-				 bool moves, bool unlinks)
+				 bool moves, bool unlinks, bool follows)
 {
 	Relation	rel = leaf->ri_RelationDesc;
 	List	   *unlinking = unlinks && rel->rd_rel->relkind == RELKIND_RELATION ?
@@ -769,28 +790,42 @@ arm_updated_leaf(EState *estate, ResultRelInfo *leaf, Bitmapset *updated, bool p
 		 bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated));
 	List	   *keys = registered && bms_overlap(updated, RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY)) ?
 		sd_conflict_keys(rel, &table, NULL, updated) : NIL;
+	List	   *followed = registered && follows ? sd_follow_fkeys(rel, updated) : NIL;
 	TriggerDesc *triggers;
 	int			n;
 
-	if (!watched && !(registered && moves) && unlinking == NIL && keys == NIL)
+	if (!watched && !(registered && moves) && unlinking == NIL && keys == NIL && followed == NIL)
 		return;
-	triggers = copy_triggers(leaf->ri_TrigDesc, 2);
+	triggers = copy_triggers(leaf->ri_TrigDesc, 3);
 	n = triggers->numtriggers;
-	triggers->numtriggers += (watched ? 1 : 0) + (unlinking ? 1 : 0);
+	triggers->numtriggers += (watched ? 1 : 0) + (unlinking ? 1 : 0) + (followed ? 1 : 0);
 	if (registered && (moves || (partitioned && changed)))
 		switch_off_guard(triggers);
 	set_triggers(estate, leaf, triggers);
 	if (watched)
 		(void) set_virtual(leaf, n++, ROLE_WATCH, estate, &table, NULL, NULL);
 	if (unlinking)
-		set_virtual(leaf, n, ROLE_UNLINK, estate, &table, NULL, NULL)->unlinking = unlinking;
+		set_virtual(leaf, n++, ROLE_UNLINK, estate, &table, NULL, NULL)->unlinking = unlinking;
+	if (followed)
+	{
+		Virtual    *v = set_virtual(leaf, n, ROLE_FOLLOW, estate, &table, NULL, NULL);
+		int			noriginal = leaf->ri_TrigDesc->numtriggers - (watched ? 1 : 0) - (unlinking ? 1 : 0) - 1;
+
+		v->fkeys = followed;
+		v->user_enabled = palloc0(noriginal + 1);
+		for (int i = 0; i < noriginal; i++)
+			v->user_enabled[i] = triggers->triggers[i].tgenabled;
+	}
 	if (keys)
 		append_virtual(estate, leaf, ROLE_UPDATED_KEYS, &table)->keys = keys;
 }
 
-/* An UPDATE by the user; "unlinks": references that it gives up are remembered. */
+/*
+ * An UPDATE by the user; "unlinks": references that it gives up are remembered;
+ * "follows": it is a foreign key's.
+ */
 void
-sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks)
+sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks, bool follows)
 {
 	Relation	root = state->rootResultRelInfo->ri_RelationDesc;
 	bool		partitioned = root->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
@@ -800,7 +835,7 @@ sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks)
 
 	for (int i = 0; i < n; i++)
 		arm_updated_leaf(estate, all[i], ExecGetUpdatedCols(all[i], estate), partitioned, moves,
-						 unlinks);
+						 unlinks, follows);
 }
 
 /* ---------- INSERT ---------- */
