@@ -118,5 +118,32 @@ INSERT INTO counted SELECT k, id FROM generate_series(1, 2) k, generate_series(1
 DELETE FROM counted;
 SELECT row_count, relations FROM softdelete.deletions ORDER BY id DESC LIMIT 1;
 
+-- conditions of AFTER triggers see the pg_trigger_depth() that they would see, and the triggers keep their order
+CREATE TABLE soft_p (id int PRIMARY KEY);
+CREATE TABLE soft_c (id int PRIMARY KEY, p_id int REFERENCES soft_p ON DELETE CASCADE);
+CREATE TABLE real_p (id int PRIMARY KEY);
+CREATE TABLE real_c (id int PRIMARY KEY, p_id int REFERENCES real_p ON DELETE CASCADE);
+CREATE TABLE fired (t text, n serial, what text);
+CREATE FUNCTION note_fired() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO fired (t, what) VALUES (left(TG_TABLE_NAME, 4), format('%s %s %s at %s', right(TG_TABLE_NAME, 1), OLD.id, TG_NAME, pg_trigger_depth())); RETURN OLD; END $$;
+INSERT INTO soft_p VALUES (1), (2), (3); INSERT INTO real_p TABLE soft_p;
+INSERT INTO soft_c VALUES (1, 1), (2, 1), (3, 2), (4, 3); INSERT INTO real_c TABLE soft_c;
+SELECT relation FROM softdelete_register('soft_p');
+DO $$ DECLARE t text; BEGIN FOREACH t IN ARRAY ARRAY['soft_p', 'soft_c', 'real_p', 'real_c'] LOOP
+    EXECUTE format('CREATE TRIGGER a_plain AFTER DELETE ON %I FOR EACH ROW EXECUTE FUNCTION note_fired()', t);
+    EXECUTE format('CREATE TRIGGER b_depth_0 AFTER DELETE ON %I FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION note_fired()', t);
+    EXECUTE format('CREATE TRIGGER c_depth_1 AFTER DELETE ON %I FOR EACH ROW WHEN (pg_trigger_depth() = 1) EXECUTE FUNCTION note_fired()', t);
+    EXECUTE format('CREATE TRIGGER d_odd AFTER DELETE ON %I FOR EACH ROW WHEN (OLD.id %% 2 = 1) EXECUTE FUNCTION note_fired()', t);
+    EXECUTE format('CREATE TRIGGER e_before BEFORE DELETE ON %I FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION note_fired()', t);
+    EXECUTE format('CREATE CONSTRAINT TRIGGER f_deferred AFTER DELETE ON %I DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (OLD.id > 1) EXECUTE FUNCTION note_fired()', t);
+END LOOP; END $$;
+DELETE FROM soft_p WHERE id < 3;
+DELETE FROM soft_c WHERE id = 4;
+MERGE INTO soft_p USING (VALUES (3)) v (i) ON id = i WHEN MATCHED THEN DELETE;
+DELETE FROM real_p WHERE id < 3;
+DELETE FROM real_c WHERE id = 4;
+MERGE INTO real_p USING (VALUES (3)) v (i) ON id = i WHEN MATCHED THEN DELETE;
+SELECT what FROM fired WHERE t = 'soft' ORDER BY n;
+SELECT array_agg(what ORDER BY n) FILTER (WHERE t = 'soft') = array_agg(what ORDER BY n) FILTER (WHERE t = 'real') AS same FROM fired;
+
 SET client_min_messages = warning;
 DROP SCHEMA trig CASCADE;

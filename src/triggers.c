@@ -10,6 +10,10 @@
  *   - one for each of the user's BEFORE DELETE ROW triggers, in name order and
  *     with its WHEN condition and firing mode; it calls the user's function as
  *     a DELETE trigger, which may veto;
+ *   - where a condition of the user's AFTER DELETE ROW triggers is to be decided,
+ *     one for each of these triggers, with its WHEN condition, so that the
+ *     condition sees the pg_trigger_depth() that it would see;
+ *
  *   - the capture, which counts the row, takes down the keys by which foreign
  *     keys refer to it, and lets PostgreSQL queue the events of the user's
  *     AFTER DELETE ROW triggers and fill their transition tables.
@@ -53,6 +57,8 @@ typedef enum Role
 	ROLE_BEFORE,				/* the user's BEFORE DELETE ROW trigger */
 	ROLE_PARENTS,				/* a row of this transaction, whose foreign keys
 								 * may not have been checked yet */
+	ROLE_AFTER,					/* the user's AFTER DELETE ROW trigger, where one
+								 * has a condition */
 	ROLE_CAPTURE,
 	ROLE_WATCH,					/* an UPDATE by the user that names the flag */
 	ROLE_UNLINK,				/* an UPDATE by the user that may give up
@@ -79,10 +85,11 @@ typedef struct Virtual
 	ResultRelInfo *leaf;
 	Instrumentation *calls;		/* for EXPLAIN ANALYZE, else NULL */
 	SdTable		table;			/* of the leaf */
-	Trigger    *user;			/* ROLE_BEFORE */
+	Trigger    *user;			/* ROLE_BEFORE, ROLE_AFTER */
 	FmgrInfo	function;		/* ROLE_BEFORE: the user's function */
 	ResultRelInfo *events;		/* ROLE_CAPTURE: carries the user's AFTER
-								 * DELETE ROW triggers, if there are any */
+								 * DELETE ROW triggers, if there are any;
+								 * ROLE_AFTER: that one */
 	List	   *captures;		/* ROLE_CAPTURE: Capture */
 	List	   *unlinking;		/* ROLE_UNLINK: SdUnlinking */
 	List	   *fkeys;			/* ROLE_PARENTS, ROLE_FOLLOW: SdForeignKey */
@@ -265,6 +272,13 @@ capture(Virtual *v, TriggerData *data)
 							 v->target->transition, false);
 }
 
+/* Queues the event of one AFTER DELETE trigger of the user. */
+static void
+queue_event(Virtual *v, TriggerData *data)
+{
+	ExecARDeleteTriggers(v->estate, v->events, &data->tg_trigtuple->t_self, NULL, NULL, false);
+}
+
 /*
  * A row that this transaction inserted may still wait for the check of a foreign
  * key, a deferrable one or one of a statement under way, and the check will not
@@ -323,6 +337,9 @@ virtual_trigger(PG_FUNCTION_ARGS)
 			break;
 		case ROLE_PARENTS:
 			check_parents(v, data);
+			break;
+		case ROLE_AFTER:
+			queue_event(v, data);
 			break;
 		case ROLE_CAPTURE:
 			capture(v, data);
@@ -468,23 +485,54 @@ append_virtual(EState *estate, ResultRelInfo *leaf, Role role, const SdTable *ta
 	return set_virtual(leaf, n, role, estate, table, NULL, NULL);
 }
 
+/* Is this an AFTER DELETE ROW trigger of the user? */
+static bool
+is_user_after_trigger(const Trigger *trigger)
+{
+	return is_user_delete_row_trigger(trigger) && TRIGGER_FOR_AFTER(trigger->tgtype);
+}
+
 /*
- * A copy of a result relation that has the user's AFTER DELETE ROW triggers and
- * no others, for queueing their events.
+ * A copy of a result relation that has the user's AFTER DELETE ROW triggers, or
+ * only one of them, and no others, for queueing their events.  Their conditions
+ * have been decided where there is only one.
  */
 static ResultRelInfo *
-after_delete_events(ResultRelInfo *leaf)
+after_delete_events(ResultRelInfo *leaf, const Trigger *only)
 {
 	const TriggerDesc *original = leaf->ri_TrigDesc;
 	int			noriginal = original ? original->numtriggers : 0;
-	TriggerDesc *after = copy_triggers(NULL, noriginal);
+	TriggerDesc *after = copy_triggers(NULL, only ? 1 : noriginal);
 
-	for (int i = 0; i < noriginal; i++)
-		if (is_user_delete_row_trigger(&original->triggers[i]) &&
-			TRIGGER_FOR_AFTER(original->triggers[i].tgtype))
+	if (only)
+	{
+		after->triggers[after->numtriggers] = *only;
+		after->triggers[after->numtriggers++].tgqual = NULL;
+	}
+	for (int i = 0; !only && i < noriginal; i++)
+		if (is_user_after_trigger(&original->triggers[i]))
 			after->triggers[after->numtriggers++] = original->triggers[i];
 	after->trig_delete_after_row = after->numtriggers > 0;
 	return copy_result_relation(leaf, after);
+}
+
+/*
+ * Is there a condition to be decided for AFTER triggers?  Row triggers that read
+ * a transition table get it only together with the row: then all are left
+ * together, and conditions are decided where they are queued.
+ */
+static bool
+has_after_condition(const ResultRelInfo *events)
+{
+	bool		any = false;
+
+	for (int i = 0; i < events->ri_TrigDesc->numtriggers; i++)
+	{
+		if (events->ri_TrigDesc->triggers[i].tgoldtable)
+			return false;
+		any |= events->ri_TrigDesc->triggers[i].tgqual != NULL;
+	}
+	return any;
 }
 
 /*
@@ -612,7 +660,8 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, bool own_rows,
 	SdTable		table;
 	List	   *captures;
 	List	   *unchecked = sd_checked_fkeys_from(leaf->ri_RelationDesc, own_rows);
-	ResultRelInfo *events = after_delete_events(leaf);
+	ResultRelInfo *events = after_delete_events(leaf, NULL);
+	bool		conditions;
 	Virtual    *deciding = NULL;
 	Virtual    *v;
 
@@ -658,8 +707,18 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, bool own_rows,
 		v->decide = deciding;
 		v->fkeys = unchecked;
 	}
+	conditions = has_after_condition(events);
+	for (int i = 0; conditions && i < noriginal; i++)
+		if (is_user_after_trigger(&original->triggers[i]))
+		{
+			v = set_virtual(leaf, n++, ROLE_AFTER, estate, &table, target, &original->triggers[i]);
+			v->decide = deciding;
+			v->events = after_delete_events(leaf, &original->triggers[i]);
+		}
 	if (captures || events->ri_TrigDesc->trig_delete_after_row || !target->bare)
 	{
+		if (conditions)
+			events->ri_TrigDesc->trig_delete_after_row = false;
 		v = set_virtual(leaf, n++, ROLE_CAPTURE, estate, &table, target, NULL);
 		v->decide = deciding;
 		v->captures = captures;

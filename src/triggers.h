@@ -32,13 +32,7 @@ pg_noreturn extern void sd_refuse_flag_change(Oid relid, AttrNumber att);
 extern SdTarget *sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed,
 							   bool own_rows, MemoryContext rows_context);
 extern void sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind);
-<<<<<<< HEAD
-extern void sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks);
+extern void sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks, bool follows);
 extern void sd_arm_insert(EState *estate, ModifyTableState *state, bool own);
-=======
-extern void sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks,
-							   bool follows);
-extern void sd_arm_insert(EState *estate, ModifyTableState *state);
->>>>>>> fb9d2df (Deleted rows follow natural keys over several levels)
 
 #endif							/* SD_TRIGGERS_H */
