@@ -1,7 +1,8 @@
 -- shop.sql: a sample database of an online shop, for scripts/demo and for tests.
 --
--- 16 tables in the schemas public and warehouse, about 5,000 rows, made by arithmetic only: every load
--- gives the same rows. Needs an empty UTF8 database of PostgreSQL 15 or later and no extension:
+-- 17 tables in the schemas public and warehouse, about 5,000 rows, made by arithmetic only: every load
+-- gives the same rows. Triggers keep updated_at, versions and an audit trail; there are views, partitions,
+-- generated columns and row security. Needs an empty UTF8 database of PostgreSQL 15 or later and no extension:
 --
 --     psql -v ON_ERROR_STOP=1 -q -f shop.sql
 --
@@ -24,6 +25,7 @@ CREATE TABLE customers (
     id                  integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     first_name          text NOT NULL,
     last_name           text NOT NULL,
+    full_name           text GENERATED ALWAYS AS (first_name || ' ' || last_name) STORED,
     email               text NOT NULL UNIQUE,
     default_address_id  integer,        -- its foreign key closes a circle and comes last
     created_at          timestamptz NOT NULL,
@@ -70,7 +72,8 @@ CREATE TABLE products (
     id                  integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     sku                 text NOT NULL UNIQUE,
     name                text NOT NULL,
-    price               numeric(8,2) NOT NULL CHECK (price > 0)
+    price               numeric(8,2) NOT NULL CHECK (price > 0),
+    version             integer NOT NULL DEFAULT 1
 );
 COMMENT ON TABLE products IS 'What is for sale';
 
@@ -94,6 +97,7 @@ CREATE TABLE orders (
     address_id          integer REFERENCES addresses ON DELETE SET NULL,
     coupon_code         text NOT NULL DEFAULT 'NONE' REFERENCES coupons ON DELETE SET DEFAULT,
     status              text NOT NULL CHECK (status IN ('open', 'sent', 'delivered')),
+    updated_at          timestamptz NOT NULL,
     PRIMARY KEY (id, ordered_at)
 ) PARTITION BY RANGE (ordered_at);
 COMMENT ON TABLE orders IS 'Orders, one partition for a year';
@@ -147,6 +151,7 @@ CREATE TABLE support_tickets (
     subject             text NOT NULL,
     status              text NOT NULL CHECK (status IN ('open', 'closed')),
     opened_at           timestamptz NOT NULL,
+    updated_at          timestamptz NOT NULL,
     FOREIGN KEY (order_id, ordered_at) REFERENCES orders ON DELETE SET NULL
 );
 COMMENT ON TABLE support_tickets IS 'Questions and complaints, some about an order';
@@ -180,6 +185,14 @@ CREATE TABLE warehouse.shipments (
     FOREIGN KEY (order_id, ordered_at) REFERENCES orders ON DELETE CASCADE
 );
 COMMENT ON TABLE warehouse.shipments IS 'Parcels sent for an order';
+
+CREATE TABLE audit_log (
+    table_name          text NOT NULL,
+    action              text NOT NULL,
+    row_key             text,           -- or, of whole statements, what they took
+    happened_at         timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE audit_log IS 'What happened to customers, orders, lines and payments, written by triggers';
 
 
 -- Rows --------------------------------------------------------------------------------------------
@@ -259,8 +272,8 @@ VALUES
     ('SORRY', 25);
 
 -- about 600 orders from July 2022 to June 2025, numbered by time: six of a regular, one to four of the others
-INSERT INTO orders (ordered_at, customer_id, address_id, coupon_code, status)
-SELECT ordered_at, id,
+INSERT INTO orders (ordered_at, updated_at, customer_id, address_id, coupon_code, status)
+SELECT ordered_at, ordered_at + interval '2 days', id,
     CASE WHEN id % 2 = 0 AND nth % 2 = 0 THEN 200 + id / 2 ELSE id END,
     CASE (id + nth) % 9 WHEN 0 THEN 'SPRING' WHEN 2 THEN 'WINTER' WHEN 4 THEN 'FRIEND' WHEN 6 THEN 'SUMMER'
         ELSE CASE WHEN nth = 1 THEN 'WELCOME' ELSE 'NONE' END END,
@@ -298,15 +311,17 @@ FROM customers
 ORDER BY id, nth;
 
 -- three tickets of a regular, one of every third other customer; the first is about the first order
-INSERT INTO support_tickets (customer_id, assigned_to, order_id, ordered_at, subject, status, opened_at)
+INSERT INTO support_tickets (customer_id, assigned_to, order_id, ordered_at, subject, status, opened_at, updated_at)
 SELECT c.id, 10 + (c.id + nth) % 7 * 2, o.id, o.ordered_at,
     (ARRAY['Where is my order?', 'How do I change my address?', 'Can I get an invoice?'])[nth],
     CASE WHEN nth = 3 THEN 'open' ELSE 'closed' END,
-    coalesce(o.ordered_at, '2023-09-01 10:00') + (nth * 100 + c.id) * interval '1 hour'
+    opened_at, opened_at + interval '9 hours'
 FROM customers AS c
     CROSS JOIN LATERAL generate_series(1, CASE WHEN c.id % 7 = 0 THEN 3 WHEN c.id % 3 = 0 THEN 1 ELSE 0 END) AS nth
     LEFT JOIN (SELECT DISTINCT ON (customer_id) * FROM orders ORDER BY customer_id, id) AS o
         ON o.customer_id = c.id AND nth = 1
+    CROSS JOIN LATERAL (SELECT coalesce(o.ordered_at, '2023-09-01 10:00') + (nth * 100 + c.id) * interval '1 hour')
+        AS began (opened_at)
 ORDER BY c.id, nth;
 
 -- four messages in each ticket: the second and third answer the first, the fourth the second
@@ -333,7 +348,7 @@ WHERE status <> 'open'
 ORDER BY id, nth;
 
 
--- The circle, indexes, trigger, views ---------------------------------------------------------------
+-- The circle, indexes, triggers, views, row security -------------------------------------------------
 
 ALTER TABLE customers ADD FOREIGN KEY (default_address_id) REFERENCES addresses ON DELETE SET NULL;
 
@@ -367,6 +382,62 @@ $$;
 
 CREATE TRIGGER set_updated_at BEFORE UPDATE ON customers
     FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER set_updated_at BEFORE UPDATE ON orders
+    FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+CREATE TRIGGER set_updated_at BEFORE UPDATE ON support_tickets
+    FOR EACH ROW EXECUTE FUNCTION set_updated_at();
+
+CREATE FUNCTION next_version() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    new.version := old.version + 1;
+    RETURN new;
+END
+$$;
+
+CREATE TRIGGER next_version BEFORE UPDATE ON products
+    FOR EACH ROW EXECUTE FUNCTION next_version();
+
+CREATE FUNCTION audit_row() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit_log (table_name, action, row_key)
+    VALUES (tg_argv[0], tg_op, CASE tg_op WHEN 'INSERT' THEN new.id ELSE old.id END);
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER audit AFTER INSERT OR UPDATE OR DELETE ON customers
+    FOR EACH ROW EXECUTE FUNCTION audit_row('customers');
+CREATE TRIGGER audit AFTER INSERT OR DELETE ON orders
+    FOR EACH ROW EXECUTE FUNCTION audit_row('orders');
+CREATE TRIGGER audit AFTER INSERT OR DELETE ON payments
+    FOR EACH ROW WHEN (pg_trigger_depth() = 0) EXECUTE FUNCTION audit_row('payments');
+
+-- one entry for a statement, however many lines it takes
+CREATE FUNCTION audit_lines() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO audit_log (table_name, action, row_key)
+    SELECT 'order_lines', tg_op, format('%s lines worth %s', count(*), sum(amount))
+    FROM old_lines
+    HAVING count(*) > 0;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER audit AFTER DELETE ON order_lines
+    REFERENCING OLD TABLE AS old_lines FOR EACH STATEMENT EXECUTE FUNCTION audit_lines();
+
+CREATE FUNCTION keep_director() RETURNS trigger
+LANGUAGE plpgsql AS $$
+BEGIN
+    RAISE EXCEPTION 'the director stays' USING ERRCODE = 'check_violation';
+END
+$$;
+
+CREATE TRIGGER keep_director BEFORE DELETE ON employees
+    FOR EACH ROW WHEN (old.job = 'director') EXECUTE FUNCTION keep_director();
 
 CREATE VIEW order_totals AS
 SELECT o.id AS order_id, o.ordered_at, o.customer_id, count(l.line_no) AS lines,
@@ -384,6 +455,32 @@ SELECT c.id, c.first_name || ' ' || c.last_name AS name, k.points,
 FROM customers AS c
     LEFT JOIN "Loyalty Card" AS k ON k.customer_id = c.id;
 COMMENT ON VIEW customer_overview IS 'Customers with their points, orders and open tickets';
+
+CREATE VIEW open_tickets WITH (security_barrier) AS
+SELECT id, customer_id, assigned_to, subject, status
+FROM support_tickets
+WHERE status = 'open'
+WITH CHECK OPTION;
+COMMENT ON VIEW open_tickets IS 'Tickets that somebody waits for; can be written to';
+
+CREATE MATERIALIZED VIEW sales_by_month AS
+SELECT date_trunc('month', ordered_at, 'UTC') AS month, count(DISTINCT order_id) AS orders, sum(amount) AS amount
+FROM order_lines
+GROUP BY 1;
+COMMENT ON MATERIALIZED VIEW sales_by_month IS 'What was sold, as of the last refresh';
+
+-- a customer who logs in sees and deletes what is theirs; the owner of the tables sees everything
+CREATE FUNCTION customer_of_session() RETURNS integer
+LANGUAGE sql STABLE AS $$ SELECT nullif(current_setting('shop.customer', true), '')::integer $$;
+
+ALTER TABLE customers ENABLE ROW LEVEL SECURITY;
+ALTER TABLE reviews ENABLE ROW LEVEL SECURITY;
+ALTER TABLE support_tickets ENABLE ROW LEVEL SECURITY;
+CREATE POLICY own_account ON customers USING (id = customer_of_session());
+CREATE POLICY read_all ON reviews FOR SELECT USING (true);
+CREATE POLICY own_reviews ON reviews USING (customer_id = customer_of_session());
+CREATE POLICY own_tickets ON support_tickets USING (customer_id = customer_of_session());
+CREATE POLICY closed_only ON support_tickets AS RESTRICTIVE FOR DELETE USING (status = 'closed');
 
 COMMIT;
 
