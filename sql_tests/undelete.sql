@@ -94,6 +94,25 @@ SELECT id FROM r ORDER BY 1;
 SELECT softdelete_undelete('r', 2, cascade := true);
 SELECT * FROM lr ORDER BY 1, 2;
 
+-- taken back, and brought back after all as the parent of another row: no word of it
+CREATE TABLE lx (id int PRIMARY KEY);
+CREATE TABLE rx (id int PRIMARY KEY);
+CREATE TABLE both_x (id int PRIMARY KEY, l int REFERENCES lx ON DELETE CASCADE, r int REFERENCES rx ON DELETE CASCADE);
+ALTER TABLE lx ADD needs int REFERENCES both_x;
+INSERT INTO lx VALUES (1);
+INSERT INTO rx VALUES (1);
+INSERT INTO both_x VALUES (1, 1, 1);
+INSERT INTO lx VALUES (2, 1);
+SELECT relation FROM softdelete_register('lx');
+SELECT relation FROM softdelete_register('rx');
+BEGIN;
+DELETE FROM lx WHERE id = 2;
+DELETE FROM lx;
+DELETE FROM rx;
+COMMIT;
+SELECT softdelete_undelete('lx', ARRAY[1, 2], cascade := true, with_parents := true);
+SELECT id FROM both_x;
+
 -- foreign keys of one partition, and of tables that inherit
 CREATE TABLE m (id int, k int, l_id int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
 CREATE TABLE m0 PARTITION OF m FOR VALUES IN (0);

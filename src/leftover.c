@@ -12,6 +12,25 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+/* How many of the rows that were made deleted again are still so? */
+static int64
+count_taken_back(const SdUndelete *undelete, const SdTouched *table)
+{
+	StringInfoData sql;
+	SdRowset   *rows;
+	int64		n;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT 1 FROM %s c, " SD_ROWS_NAME " s"
+					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND NOT c.%s",
+					 sd_quoted_relation(table->relid), table->flag);
+	rows = sd_touched_run(undelete, table, SD_RUN_PHYSICAL, sql.data, NULL, 1,
+						  SD_ROWS_NAME, table->taken_back, NULL, NULL);
+	n = sd_rowset_count(rows);
+	sd_rowset_free(rows);
+	return n;
+}
+
 /* Rows that were made deleted again, because another parent is deleted. */
 void
 sd_report_taken_back(SdUndelete *undelete)
@@ -21,13 +40,13 @@ sd_report_taken_back(SdUndelete *undelete)
 	foreach(lc, undelete->tables)
 	{
 		SdTouched  *table = lfirst(lc);
+		int64		n = table->taken_back ? count_taken_back(undelete, table) : 0;
 
-		if (table->taken_back > 0)
+		if (n > 0)
 			ereport(NOTICE,
 					(errmsg_plural(INT64_FORMAT " row of table \"%s\" stays deleted, because another parent that went in the same deletion is still deleted",
 								   INT64_FORMAT " rows of table \"%s\" stay deleted, because another parent that went in the same deletion is still deleted",
-								   table->taken_back, table->taken_back,
-								   get_rel_name(table->relid)),
+								   n, n, get_rel_name(table->relid)),
 					 errhint("They come back when that parent is undeleted with cascade := true.")));
 	}
 }

@@ -128,13 +128,19 @@ take_back(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey, SdRo
 					 " AND s.flipped AND NOT s.upper AND p.deletion_id = s.deletion_id AND ",
 					 sd_quoted_relation(child->relid), child->flag, child->flag);
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "s", SD_KEY_PREFIX);
-	appendStringInfoString(&sql, " RETURNING 1");
+	appendStringInfoString(&sql, " RETURNING c.tableoid, c.ctid AS tid");
 	result = sd_touched_run(undelete, child, SD_RUN_FLAG, sql.data, NULL, 2, SD_ROWS_NAME, child->rows,
 					"softdelete_dead", dead);
 	n = sd_rowset_count(result);
 	sd_rowset_free(result);
 	child->restored -= n;
-	child->taken_back += n;
+	if (child->taken_back == NULL)
+		child->taken_back = result;
+	else
+	{
+		sd_rowset_append(child->taken_back, result);
+		sd_rowset_free(result);
+	}
 	return n;
 }
 

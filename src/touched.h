@@ -28,7 +28,8 @@ typedef struct SdTouched
 	bool		has_upper;
 	bool		returned;		/* have rows come from the journal? */
 	int64		restored;		/* rows made live, less those taken back */
-	int64		taken_back;
+	SdRowset   *taken_back;		/* versions made deleted again: tableoid, tid;
+								 * NULL: none */
 } SdTouched;
 
 /* Rows that may have more below them. */

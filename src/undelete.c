@@ -215,6 +215,8 @@ finish(SdUndelete *undelete)
 }
 
 /*
+		if (table->taken_back)
+			sd_rowset_free(table->taken_back);
  * All the rows that the keys name, as the caller sees them: an unknown key, or
  * one of a row that the caller's policies hide, is error P0002.
  */
