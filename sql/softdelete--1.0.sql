@@ -48,7 +48,8 @@ CREATE TABLE softdelete.deletion_more (
     deletion_id bigint NOT NULL,
     relations regclass[] NOT NULL,
     row_counts bigint[] NOT NULL,
-    named integer NOT NULL
+    named integer NOT NULL,
+    statement_no integer NOT NULL
 );
 CREATE INDEX ON softdelete.deletion_more (deletion_id);
 COMMENT ON TABLE softdelete.deletion_more IS 'counts of the later statements of a transaction that deleted';
@@ -56,6 +57,8 @@ COMMENT ON COLUMN softdelete.deletion_more.deletion_id IS 'the deletion';
 COMMENT ON COLUMN softdelete.deletion_more.relations IS 'tables from which the statement took rows';
 COMMENT ON COLUMN softdelete.deletion_more.row_counts IS 'how many, in the order of relations';
 COMMENT ON COLUMN softdelete.deletion_more.named IS 'how many of relations the statement named';
+
+COMMENT ON COLUMN softdelete.deletion_more.statement_no IS 'the order of statements; the first, in softdelete.deletion, is 1';
 
 CREATE SEQUENCE softdelete.link_id_seq;
 COMMENT ON SEQUENCE softdelete.link_id_seq IS 'ids of journalled references';
@@ -141,10 +144,10 @@ SELECT pg_catalog.pg_extension_config_dump('softdelete.event_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.event', '');
 
 CREATE VIEW softdelete.deleted_relation AS
-SELECT s.deletion_id, c.relation, c.row_count, c.position <= s.named AS named
-FROM (SELECT d.id AS deletion_id, d.relations, d.row_counts, d.named FROM softdelete.deletion d
+SELECT s.deletion_id, c.relation, c.row_count, c.position <= s.named AS named, s.statement_no
+FROM (SELECT d.id AS deletion_id, d.relations, d.row_counts, d.named, 1 AS statement_no FROM softdelete.deletion d
       UNION ALL
-      SELECT m.deletion_id, m.relations, m.row_counts, m.named FROM softdelete.deletion_more m) s,
+      SELECT m.deletion_id, m.relations, m.row_counts, m.named, m.statement_no FROM softdelete.deletion_more m) s,
      ROWS FROM (pg_catalog.unnest(s.relations), pg_catalog.unnest(s.row_counts))
          WITH ORDINALITY c (relation, row_count, position);
 COMMENT ON VIEW softdelete.deleted_relation IS 'rows that each statement took from each table';
@@ -152,6 +155,7 @@ COMMENT ON COLUMN softdelete.deleted_relation.deletion_id IS 'the deletion';
 COMMENT ON COLUMN softdelete.deleted_relation.relation IS 'the table';
 COMMENT ON COLUMN softdelete.deleted_relation.row_count IS 'rows that one statement took from it';
 COMMENT ON COLUMN softdelete.deleted_relation.named IS 'did the statement name the table, or reach it by cascade?';
+COMMENT ON COLUMN softdelete.deleted_relation.statement_no IS 'the order of statements; 1 for the first';
 
 CREATE VIEW softdelete.deletions AS
 SELECT d.id,

@@ -37,6 +37,7 @@
 
 /* The deletion of the running transaction. */
 static int64 deletion_id = 0;	/* 0: none yet */
+static int32 statement_no = 0;	/* of the last statement logged */
 static SubTransactionId logged_in = InvalidSubTransactionId;	/* where its row was
 																 * written */
 static Oid	logged_to = InvalidOid;	/* and to which table: the extension may be
@@ -54,6 +55,7 @@ end_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
 			deletion_id = 0;
+			statement_no = 0;
 			logged_in = InvalidSubTransactionId;
 			bypassed_in = InvalidSubTransactionId;
 			break;
@@ -217,8 +219,10 @@ sd_deletion_log(List *counts, int named)
 	values[2] = PointerGetDatum(construct_array(rows, n, INT8OID, sizeof(int64),
 												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	values[3] = Int32GetDatum(named);
+	statement_no++;
 	if (logged_in != InvalidSubTransactionId && logged_to == sd_own_relation("deletion"))
 	{
+		values[4] = Int32GetDatum(statement_no);
 		insert_row("deletion_more", values, nulls);
 		return;
 	}
