@@ -132,7 +132,6 @@ take_back(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey, SdRo
 	result = sd_touched_run(undelete, child, SD_RUN_FLAG, sql.data, NULL, 2, SD_ROWS_NAME, child->rows,
 					"softdelete_dead", dead);
 	n = sd_rowset_count(result);
-	sd_rowset_free(result);
 	child->restored -= n;
 	if (child->taken_back == NULL)
 		child->taken_back = result;
@@ -216,6 +215,8 @@ restore_parents(SdUndelete *undelete, const SdForeignKey *fkey, SdRowset *needed
 	SdRowset   *rows;
 
 	sd_undelete_privileges(fkey->parent);
+	if (!OidIsValid(parent->named))
+		parent->named = parent->relid;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM softdelete_needed n WHERE NOT c.%s AND ",
 					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent),

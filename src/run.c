@@ -45,6 +45,28 @@ relation_owner(Oid relid)
 	return owner;
 }
 
+/* From now on, until the caller sets its user again, we act as the owner of a table. */
+void
+sd_become_owner(Oid relid)
+{
+	Oid			user;
+	int			context;
+
+	GetUserIdAndSecContext(&user, &context);
+	SetUserIdAndSecContext(relation_owner(relid),
+						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
+}
+
+/* A query has been parsed, perhaps of a statement of ours that has more to add. */
+void
+sd_run_parsed(Query *query, const char *source)
+{
+	const SdStatement *own = sd_run_current(source);
+
+	if (own && own->parsed)
+		own->parsed(query, own->parsed_arg);
+}
+
 static void
 register_inputs(const SdStatement *statement)
 {
@@ -259,9 +281,7 @@ sd_run(const SdStatement *statement)
 	{
 		register_inputs(statement);
 		if (OidIsValid(statement->owner_of))
-			SetUserIdAndSecContext(relation_owner(statement->owner_of),
-								   save_context | SECURITY_LOCAL_USERID_CHANGE |
-								   SECURITY_NOFORCE_RLS);
+			sd_become_owner(statement->owner_of);
 		processed = execute(statement, prepare(statement), caller);
 		SetUserIdAndSecContext(save_user, save_context);
 	}

@@ -9,6 +9,7 @@
 #define SD_RUN_H
 
 #include "executor/spi.h"
+#include "nodes/parsenodes.h"
 #include "rowset.h"
 
 /* What a statement of ours sees and does. */
@@ -34,6 +35,11 @@ typedef struct SdStatement
 	SdRunKind	kind;
 	Oid			owner_of;		/* run as this table's owner; InvalidOid: as
 								 * the current user */
+	Oid			physical;		/* PHYSICAL and LINKS: all rows of this table only,
+								 * live ones of others; InvalidOid: of all */
+	void		(*parsed) (Query *query, void *arg);	/* may change what the
+														 * text was parsed to */
+	void	   *parsed_arg;
 	bool		fire_at_end;	/* leave AFTER events to the statement around
 								 * us, as foreign-key triggers do */
 	bool		crosscheck;		/* REPEATABLE READ and above: look at the
@@ -67,6 +73,8 @@ extern void sd_run_utility(const char *sql);
 extern int	sd_portable_begin(void);
 extern void sd_portable_end(int nestlevel);
 extern const SdStatement *sd_run_current(const char *source);
+extern void sd_run_parsed(Query *query, const char *source);
+extern void sd_become_owner(Oid relid);
 
 extern char *sd_quoted_relation(Oid relid);
 extern const char *sd_only(Oid relid);

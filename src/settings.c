@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "access/parallel.h"
 #include "compat.h"
 #include "settings.h"
 #include "utils/rls.h"
@@ -16,6 +17,9 @@ bool		sd_enabled = true;
 int			sd_show_deleted = SD_SHOW_LIVE;
 char	   *sd_reason = NULL;
 char	   *sd_actor = NULL;
+
+static bool undeleting = false;
+static bool setting_undeleting = false; /* is it we who set it? */
 
 static const struct config_enum_entry show_options[] = {
 	{"off", SD_SHOW_LIVE, false},
@@ -56,6 +60,34 @@ assign_row_security(bool value, void *extra)
 		next_assign_row_security(value, extra);
 }
 
+/* Only an undelete sets it. */
+static bool
+check_undeleting(bool *value, void **extra, GucSource source)
+{
+	if (!*value || setting_undeleting || InitializingParallelWorker)
+		return true;
+	GUC_check_errcode(ERRCODE_CANT_CHANGE_RUNTIME_PARAM);
+	GUC_check_errmsg("parameter \"%s\" cannot be changed", "softdelete.undeleting");
+	GUC_check_errhint("It is on in triggers that fire because rows come back.");
+	return false;
+}
+
+/*
+ * Tells triggers that they fire because rows come back, until the nesting level
+ * returned is ended by AtEOXact_GUC().
+ */
+int
+sd_settings_undeleting(void)
+{
+	int			nestlevel = NewGUCNestLevel();
+
+	setting_undeleting = true;
+	(void) set_config_option("softdelete.undeleting", "on", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	setting_undeleting = false;
+	return nestlevel;
+}
+
 /* Defines the settings; called once, when the library is loaded. */
 void
 sd_settings_define(void)
@@ -82,6 +114,11 @@ sd_settings_define(void)
 							   "Sets the person on whose behalf the application deletes, as it claims.",
 							   NULL, &sd_actor, "", PGC_USERSET, 0,
 							   NULL, NULL, NULL);
+	DefineCustomBoolVariable("softdelete.undeleting",
+							 "Shows whether triggers fire because rows come back.",
+							 NULL, &undeleting, false, PGC_USERSET,
+							 GUC_NO_RESET_ALL | GUC_NOT_IN_SAMPLE | GUC_DISALLOW_IN_FILE,
+							 check_undeleting, NULL, NULL);
 	MarkGUCPrefixReserved("softdelete");
 
 	/*

@@ -17,5 +17,6 @@ extern char *sd_reason;
 extern char *sd_actor;
 
 extern void sd_settings_define(void);
+extern int	sd_settings_undeleting(void);
 
 #endif							/* SD_SETTINGS_H */

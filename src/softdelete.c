@@ -17,8 +17,10 @@
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
+#include "parser/analyze.h"
 #include "plans.h"
 #include "registry.h"
+#include "run.h"
 #include "settings.h"
 #include "statement.h"
 #include "tcop/utility.h"
@@ -30,6 +32,7 @@ PG_MODULE_MAGIC;
 
 void		_PG_init(void);
 
+static post_parse_analyze_hook_type next_post_parse_analyze = NULL;
 static planner_hook_type next_planner = NULL;
 static get_relation_info_hook_type next_get_relation_info = NULL;
 static ExecutorStart_hook_type next_executor_start = NULL;
@@ -38,6 +41,14 @@ static ProcessUtility_hook_type next_process_utility = NULL;
 #if SD_EXPLAIN_NODE_HOOK
 static explain_per_node_hook_type next_explain_node = NULL;
 #endif
+
+static void
+post_parse_analyze(ParseState *state, Query *query, JumbleState *jumble)
+{
+	if (next_post_parse_analyze)
+		next_post_parse_analyze(state, query, jumble);
+	sd_run_parsed(query, state->p_sourcetext);
+}
 
 static PlannedStmt *
 plan(Query *query, const char *source, int options, ParamListInfo params)
@@ -167,6 +178,8 @@ _PG_init(void)
 	sd_deletion_init();
 	sd_unlinked_init();
 
+	next_post_parse_analyze = post_parse_analyze_hook;
+	post_parse_analyze_hook = post_parse_analyze;
 	next_planner = planner_hook;
 	planner_hook = plan;
 	next_get_relation_info = get_relation_info_hook;

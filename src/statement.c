@@ -143,6 +143,18 @@ process_first(PlanState *node)
 	return NULL;
 }
 
+/* One that does not delete. */
+static void
+arm_update(QueryDesc *query, ModifyTableState *state, int eflags, const SdStatement *own)
+{
+	SdUpdate	kind = {0};
+
+	kind.unlinks = own == NULL;
+	kind.follows = sd_follow_update(query, eflags);
+	kind.of_user = own == NULL && (eflags & EXEC_FLAG_SKIP_TRIGGERS) == 0;
+	sd_arm_user_update(query->estate, state, &kind);
+}
+
 /* One ModifyTable that updates, deletes or merges. */
 static void
 arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement)
@@ -161,7 +173,7 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 	if (!sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), NULL))
 	{
 		if (own == NULL)
-			sd_arm_user_update(estate, state, true, false);
+			arm_update(query, state, eflags, own);
 		return;
 	}
 	rte = exec_rt_fetch(((ModifyTable *) state->ps.plan)->nominalRelation, estate);
@@ -170,7 +182,7 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 	permissions = sd_estate_permissions(estate, rte);
 	if (!sd_statement_deletes(state))
 	{
-		sd_arm_user_update(estate, state, own == NULL, sd_follow_update(query, eflags));
+		arm_update(query, state, eflags, own);
 		return;
 	}
 	if (state->operation == CMD_MERGE && (permissions->requiredPerms & ACL_UPDATE) == 0)

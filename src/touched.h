@@ -27,6 +27,8 @@ typedef struct SdTouched
 								 * parents made live now; else InvalidOid */
 	bool		has_upper;
 	bool		returned;		/* have rows come from the journal? */
+	Oid			named;			/* the relation for which the caller's rights to
+								 * these rows were asked; InvalidOid: none */
 	int64		restored;		/* rows made live, less those taken back */
 	SdRowset   *taken_back;		/* versions made deleted again: tableoid, tid;
 								 * NULL: none */
@@ -45,6 +47,9 @@ typedef struct SdUndelete
 	List	   *tables;			/* SdTouched */
 	List	   *work;			/* SdWork */
 	bool		with_parents;
+	bool		whole;			/* a deletion, not rows named one by one */
+	bool		fire_triggers;
+	CommandId	first_command;	/* changes by earlier ones are not ours */
 	bool		repeated;		/* has some of it been brought back before? */
 	bool		images;			/* may rows have been in the journal? */
 	bool		took_back;		/* has a row been made deleted again? */

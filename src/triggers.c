@@ -45,6 +45,7 @@
 #include "registry.h"
 #include "run.h"
 #include "triggers.h"
+#include "undeleting.h"
 #include "unlinked.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -65,6 +66,7 @@ typedef enum Role
 								 * references to registered tables */
 	ROLE_FOLLOW,				/* an UPDATE by a foreign key, whose deleted rows
 								 * may refer to deleted ones */
+	ROLE_KEEP,					/* an UPDATE by an INSERT trigger of an undelete */
 	ROLE_INSERTED_KEYS,			/* an INSERT: deleted rows may have its keys */
 	ROLE_UPDATED_KEYS			/* an UPDATE of keys, likewise */
 } Role;
@@ -99,6 +101,8 @@ typedef struct Virtual
 	SdNewRow	kind;			/* ROLE_INSERTED_KEYS */
 	TupleTableSlot *slot;		/* ROLE_DECIDE, ROLE_*_KEYS: to work with */
 	bool		deleting;		/* ROLE_DECIDE: what the current row is */
+	bool		keeps;			/* ROLE_DECIDE: may rows have to stay as they came
+								 * back? */
 	struct Virtual *decide;		/* of the same leaf, when mixed: acts on deleted
 								 * rows only */
 	struct Virtual *decider;	/* ROLE_WATCH when mixed: acts on others only */
@@ -222,7 +226,8 @@ decide(Virtual *v, TriggerData *data)
 					 errmsg("could not serialize access due to concurrent update")));
 		ExecClearTuple(v->slot);
 	}
-	return true;
+	return v->deleting || !v->keeps ||
+		!sd_undeleting_keeps(data->tg_relation, &v->table, data->tg_trigtuple);
 }
 
 /* Calls the user's BEFORE DELETE trigger; false if it vetoes. */
@@ -355,6 +360,9 @@ virtual_trigger(PG_FUNCTION_ARGS)
 		case ROLE_FOLLOW:
 			follow(v, data);
 			break;
+		case ROLE_KEEP:
+			proceed = !sd_undeleting_keeps(data->tg_relation, &v->table, data->tg_trigtuple);
+			break;
 		case ROLE_INSERTED_KEYS:
 			sd_conflict_free_keys(v->leaf, v->keys, data->tg_trigslot, v->estate, &v->table,
 								  v->kind, NULL, working_slot(v));
@@ -403,8 +411,17 @@ copy_triggers(const TriggerDesc *from, int more)
 	return copy;
 }
 
+/* Moves all triggers of a descriptor that has room by one. */
+static void
+make_room_in_front(TriggerDesc *triggers)
+{
+	memmove(triggers->triggers + 1, triggers->triggers, triggers->numtriggers * sizeof(Trigger));
+	memset(&triggers->triggers[0], 0, sizeof(Trigger));
+	triggers->numtriggers++;
+}
+
 /* Virtual triggers that append_virtual() may add. */
-#define APPENDED_AT_MOST 2
+#define APPENDED_AT_MOST 4
 
 /* Gives a result relation a trigger descriptor with n virtual ones at its end. */
 static void
@@ -483,6 +500,17 @@ append_virtual(EState *estate, ResultRelInfo *leaf, Role role, const SdTable *ta
 		leaf->ri_TrigInstrument = instrument;	/* others point into it */
 	}
 	return set_virtual(leaf, n, role, estate, table, NULL, NULL);
+}
+
+/* Puts one before all others, which have not been armed yet. */
+static Virtual *
+prepend_virtual(EState *estate, ResultRelInfo *leaf, Role role, const SdTable *table)
+{
+	TriggerDesc *triggers = copy_triggers(leaf->ri_TrigDesc, 1);
+
+	make_room_in_front(triggers);
+	set_triggers(estate, leaf, triggers);
+	return set_virtual(leaf, 0, role, estate, table, NULL, NULL);
 }
 
 /* Is this an AFTER DELETE ROW trigger of the user? */
@@ -690,6 +718,7 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, bool own_rows,
 	if (target->mixed)
 	{
 		deciding = set_virtual(leaf, 0, ROLE_DECIDE, estate, &table, target, NULL);
+		deciding->keeps = sd_undeleting_concerns(RelationGetRelid(leaf->ri_RelationDesc));
 		deciding->user_enabled = palloc0(n + 1);
 		for (int i = 0; i < n; i++)
 			deciding->user_enabled[i] = triggers->triggers[i].tgenabled;
@@ -826,65 +855,62 @@ sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
 	}
 }
 
-/*
- * One result relation of an UPDATE by the user.  Where it is registered it is
- * watched if the statement names the flag or deletion_id, or if a BEFORE trigger
- * might change them, and it passes the guard where rows may move between
- * partitions.  Registered or not, references to registered tables that it may
- * give up are looked for.  Where it is a foreign key's, deleted rows follow.
- */
+/* Deleted rows of a foreign key's UPDATE. */
 static void
-arm_updated_leaf(EState *estate, ResultRelInfo *leaf, Bitmapset *updated, bool partitioned,
-				 bool moves, bool unlinks, bool follows)
+arm_follow(EState *estate, ResultRelInfo *leaf, const SdTable *table, List *fkeys)
 {
-	Relation	rel = leaf->ri_RelationDesc;
-	List	   *unlinking = unlinks && rel->rd_rel->relkind == RELKIND_RELATION ?
-		sd_unlinking(estate, rel, updated) : NIL;
-	bool		changed = leaf->ri_TrigDesc && leaf->ri_TrigDesc->trig_update_before_row;
-	SdTable		table = {0};
-	bool		registered = sd_registered(RelationGetRelid(rel), &table);
-	bool		watched = registered &&
-		(changed ||
-		 bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber, updated) ||
-		 bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated));
-	List	   *keys = registered && bms_overlap(updated, RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY)) ?
-		sd_conflict_keys(rel, &table, NULL, updated) : NIL;
-	List	   *followed = registered && follows ? sd_follow_fkeys(rel, updated) : NIL;
-	TriggerDesc *triggers;
-	int			n;
+	int			n = leaf->ri_TrigDesc->numtriggers;
+	Virtual    *v = append_virtual(estate, leaf, ROLE_FOLLOW, table);
 
-	if (!watched && !(registered && moves) && unlinking == NIL && keys == NIL && followed == NIL)
-		return;
-	triggers = copy_triggers(leaf->ri_TrigDesc, 3);
-	n = triggers->numtriggers;
-	triggers->numtriggers += (watched ? 1 : 0) + (unlinking ? 1 : 0) + (followed ? 1 : 0);
-	if (registered && (moves || (partitioned && changed)))
-		switch_off_guard(triggers);
-	set_triggers(estate, leaf, triggers);
-	if (watched)
-		(void) set_virtual(leaf, n++, ROLE_WATCH, estate, &table, NULL, NULL);
-	if (unlinking)
-		set_virtual(leaf, n++, ROLE_UNLINK, estate, &table, NULL, NULL)->unlinking = unlinking;
-	if (followed)
-	{
-		Virtual    *v = set_virtual(leaf, n, ROLE_FOLLOW, estate, &table, NULL, NULL);
-		int			noriginal = leaf->ri_TrigDesc->numtriggers - (watched ? 1 : 0) - (unlinking ? 1 : 0) - 1;
-
-		v->fkeys = followed;
-		v->user_enabled = palloc0(noriginal + 1);
-		for (int i = 0; i < noriginal; i++)
-			v->user_enabled[i] = triggers->triggers[i].tgenabled;
-	}
-	if (keys)
-		append_virtual(estate, leaf, ROLE_UPDATED_KEYS, &table)->keys = keys;
+	v->fkeys = fkeys;
+	v->user_enabled = palloc0(n + 1);
+	for (int i = 0; i < n; i++)
+		v->user_enabled[i] = leaf->ri_TrigDesc->triggers[i].tgenabled;
 }
 
 /*
- * An UPDATE by the user; "unlinks": references that it gives up are remembered;
- * "follows": it is a foreign key's.
+ * One result relation of an UPDATE by the user.  Where it is registered it is
+ * watched if the statement names the flag or deletion_id, or if a BEFORE trigger
+ * might change them, it passes the guard where rows may move between partitions,
+ * and deleted rows may have the keys that it sets.  Where rows may have to stay as
+ * they came back that is seen to before any other trigger.  Where it is a foreign
+ * key's, deleted rows follow.  Registered or not, references to registered tables
+ * that it may give up are looked for.
  */
+static void
+arm_updated_leaf(EState *estate, ResultRelInfo *leaf, bool partitioned, bool moves,
+				 const SdUpdate *kind)
+{
+	Relation	rel = leaf->ri_RelationDesc;
+	Bitmapset  *updated = ExecGetUpdatedCols(leaf, estate);
+	bool		changed = leaf->ri_TrigDesc && leaf->ri_TrigDesc->trig_update_before_row;
+	SdTable		table = {0};
+	List	   *found;
+
+	if (sd_registered(RelationGetRelid(rel), &table))
+	{
+		if (kind->of_user && sd_undeleting_concerns(RelationGetRelid(rel)))
+			(void) prepend_virtual(estate, leaf, ROLE_KEEP, &table);
+		if (moves || (partitioned && changed))
+			switch_off_guard(leaf->ri_TrigDesc);
+		if (changed ||
+			bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber, updated) ||
+			bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated))
+			(void) append_virtual(estate, leaf, ROLE_WATCH, &table);
+		if (bms_overlap(updated, RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY)) &&
+			(found = sd_conflict_keys(rel, &table, NULL, updated)) != NIL)
+			append_virtual(estate, leaf, ROLE_UPDATED_KEYS, &table)->keys = found;
+		if (kind->follows && (found = sd_follow_fkeys(rel, updated)) != NIL)
+			arm_follow(estate, leaf, &table, found);
+	}
+	if (kind->unlinks && rel->rd_rel->relkind == RELKIND_RELATION &&
+		(found = sd_unlinking(estate, rel, updated)) != NIL)
+		append_virtual(estate, leaf, ROLE_UNLINK, &table)->unlinking = found;
+}
+
+/* An UPDATE that does not delete: the user's, or that of a foreign key. */
 void
-sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks, bool follows)
+sd_arm_user_update(EState *estate, ModifyTableState *state, const SdUpdate *kind)
 {
 	Relation	root = state->rootResultRelInfo->ri_RelationDesc;
 	bool		partitioned = root->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
@@ -893,8 +919,7 @@ sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks, bool f
 	ResultRelInfo **all = result_relations(state, &n);
 
 	for (int i = 0; i < n; i++)
-		arm_updated_leaf(estate, all[i], ExecGetUpdatedCols(all[i], estate), partitioned, moves,
-						 unlinks, follows);
+		arm_updated_leaf(estate, all[i], partitioned, moves, kind);
 }
 
 /* ---------- INSERT ---------- */
@@ -998,6 +1023,8 @@ arm_inserted_leaf(Insertion *insertion, ResultRelInfo *leaf)
 		arm_own_insert(insertion->estate, leaf);
 	if (!sd_registered(RelationGetRelid(rel), &table))
 		return;
+	if (insertion->action == ONCONFLICT_UPDATE && sd_undeleting_concerns(RelationGetRelid(rel)))
+		(void) prepend_virtual(insertion->estate, leaf, ROLE_KEEP, &table);
 	keys = sd_conflict_keys(rel, &table, drawn_in_leaf(insertion->drawn, root, rel), NULL);
 	if (keys)
 	{

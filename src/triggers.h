@@ -27,12 +27,20 @@ typedef struct SdTarget
 												 * and INSERT triggers */
 } SdTarget;
 
+/* What to look at in an UPDATE that does not delete. */
+typedef struct SdUpdate
+{
+	bool		unlinks;		/* references that it gives up are remembered */
+	bool		follows;		/* it is a foreign key's: deleted rows follow */
+	bool		of_user;		/* it is a user's */
+} SdUpdate;
+
 pg_noreturn extern void sd_refuse_flag_change(Oid relid, AttrNumber att);
 
 extern SdTarget *sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed,
 							   bool own_rows, MemoryContext rows_context);
 extern void sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind);
-extern void sd_arm_user_update(EState *estate, ModifyTableState *state, bool unlinks, bool follows);
+extern void sd_arm_user_update(EState *estate, ModifyTableState *state, const SdUpdate *kind);
 extern void sd_arm_insert(EState *estate, ModifyTableState *state, bool own);
 
 #endif							/* SD_TRIGGERS_H */

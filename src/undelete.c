@@ -5,11 +5,13 @@
  * key by foreign key, the rows of the same deletion that hang below.  Rows of
  * it that are live already, brought back earlier, are passed through.
  *
- * Then the other parents of all these rows are looked at (parents.c), and at the
- * end the references that the deletion had taken away are put back (links.c).
+ * Then the other parents of all these rows are looked at (parents.c), the
+ * references that the deletion had taken away are put back (links.c), and at the
+ * end INSERT triggers fire (restored.c).
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "cascade.h"
 #include "catalog/pg_type.h"
 #include "deletion.h"
@@ -20,9 +22,11 @@
 #include "links.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "override.h"
 #include "parents.h"
 #include "plans.h"
 #include "registry.h"
+#include "restored.h"
 #include "rowkey.h"
 #include "run.h"
 #include "statement.h"
@@ -211,12 +215,12 @@ finish(SdUndelete *undelete)
 
 		if (table->rows)
 			sd_rowset_free(table->rows);
+		if (table->taken_back)
+			sd_rowset_free(table->taken_back);
 	}
 }
 
 /*
-		if (table->taken_back)
-			sd_rowset_free(table->taken_back);
  * All the rows that the keys name, as the caller sees them: an unknown key, or
  * one of a row that the caller's policies hide, is error P0002.
  */
@@ -244,6 +248,7 @@ require_rows(const SdRowKeys *keys)
 	appendStringInfoString(&sql, ")");
 	statement.sql = sql.data;
 	statement.kind = SD_RUN_PHYSICAL;
+	statement.physical = keys->relid;
 	statement.ninputs = 1;
 	statement.input_names[0] = "softdelete_keys";
 	statement.inputs[0] = keys->rows;
@@ -391,8 +396,12 @@ restore_all_named(SdUndelete *undelete, Oid relid, const SdRowKeys *keys, bool c
 	ListCell   *lc;
 
 	foreach(lc, sd_tables_of(relid))
-		live += restore_named(undelete, sd_touched_table(undelete, lfirst_oid(lc)),
-							  lfirst_oid(lc), keys, cascade);
+	{
+		SdTouched  *table = sd_touched_table(undelete, lfirst_oid(lc));
+
+		table->named = relid;
+		live += restore_named(undelete, table, lfirst_oid(lc), keys, cascade);
+	}
 	if (live > 0)
 		ereport(NOTICE,
 				(errmsg_plural(INT64_FORMAT " row of table \"%s\" is not deleted",
@@ -411,12 +420,24 @@ refuse_while_deleting(void)
 				 errhint("Call it in a statement of its own, or in an AFTER trigger.")));
 }
 
+/* Notes from which command on changes are ours. */
+static void
+begin(SdUndelete *undelete, bool fire_triggers)
+{
+	CommandCounterIncrement();
+	undelete->first_command = GetCurrentCommandId(true);
+	undelete->context = CurrentMemoryContext;
+	undelete->fire_triggers = fire_triggers;
+}
+
 static int64
-undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
+undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents, Jsonb *set,
+			  bool fire_triggers)
 {
 	SdUndelete	undelete = {0};
 	SdRowKeys  *keys;
 	SdTouched  *root;
+	List	   *restored;
 	ListCell   *lc;
 	int64		rows;
 
@@ -424,19 +445,23 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 	refuse_while_deleting();
 	sd_require_registered(relid);
 	sd_undelete_privileges(relid);
-	undelete.context = CurrentMemoryContext;
+	begin(&undelete, fire_triggers);
 	undelete.with_parents = with_parents;
 	undelete.images = sd_images_exist();
 	keys = sd_rowkeys_from_value(relid, id, type);
 	if (undelete.images && sd_images_return_named(keys) > 0)
 		sd_touched_table(&undelete, relid)->returned = true;
 	require_rows(keys);
+	if (set)
+		sd_override(keys, set);
 	restore_all_named(&undelete, relid, keys, cascade);
 	undelete.repeated = cascade && any_restored_before(&undelete);
 	descend(&undelete);
 	sd_parents_settle(&undelete);
+	restored = sd_restored(&undelete);
 	if (cascade)
 		put_back_all_links(&undelete, deletions_of_upper_rows(&undelete));
+	sd_restored_check(&undelete, restored);
 	rows = total(&undelete);
 	log_undelete(&undelete, relid);
 	sd_report_taken_back(&undelete);
@@ -447,11 +472,13 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents)
 			sd_report_left_below(&undelete, root);
 		sd_report_unconnected(root);
 	}
+	sd_restored_finish(&undelete, restored);
 	sd_rowset_free(keys->rows);
 	finish(&undelete);
 	return rows;
 }
 
+/* A boolean argument; null is false. */
 static bool
 flag_argument(FunctionCallInfo fcinfo, int n)
 {
@@ -461,8 +488,10 @@ flag_argument(FunctionCallInfo fcinfo, int n)
 PG_FUNCTION_INFO_V1(softdelete_undelete);
 
 /*
- * softdelete_undelete(rel regclass, id, cascade boolean, with_parents boolean):
- * id is of any type.  Errors: 22004, 22023, 23503, 42501, 55000, P0002.
+ * softdelete_undelete(rel regclass, id, cascade boolean, with_parents boolean,
+ * set jsonb, fire_triggers boolean): id is of any type.  Errors: 0A000, 22004,
+ * 22023, 23503, 42501, 42703, 55000, P0002, and what triggers and, with "set",
+ * constraints raise.
  */
 Datum
 softdelete_undelete(PG_FUNCTION_ARGS)
@@ -481,7 +510,9 @@ softdelete_undelete(PG_FUNCTION_ARGS)
 	old = MemoryContextSwitchTo(context);
 	rows = undelete_rows(PG_GETARG_OID(0), PG_GETARG_DATUM(1),
 						 get_fn_expr_argtype(fcinfo->flinfo, 1),
-						 flag_argument(fcinfo, 2), flag_argument(fcinfo, 3));
+						 flag_argument(fcinfo, 2), flag_argument(fcinfo, 3),
+						 PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4),
+						 PG_ARGISNULL(5) || PG_GETARG_BOOL(5));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	PG_RETURN_INT64(rows);
@@ -559,18 +590,20 @@ restore_deleted(SdUndelete *undelete, Oid relid, SdRowset *row)
 }
 
 static int64
-undelete_deletion(int64 deletion)
+undelete_deletion(int64 deletion, bool fire_triggers)
 {
 	SdUndelete	undelete = {0};
 	SdRowset   *row = deletion_row(deletion);
 	SdRowset   *tables;
 	TupleTableSlot *slot;
+	List	   *restored;
 	int64		rows;
 	ListCell   *lc;
 
 	PreventCommandIfReadOnly("softdelete_undelete_deletion()");
 	refuse_while_deleting();
-	undelete.context = CurrentMemoryContext;
+	begin(&undelete, fire_triggers);
+	undelete.whole = true;
 	undelete.repeated = restored_before(row);
 	undelete.images = sd_images_exist();
 	tables = deletion_tables(row, deletion);
@@ -592,11 +625,17 @@ undelete_deletion(int64 deletion)
 		if (named)
 			sd_undelete_privileges(relid);
 		foreach(lc, sd_tables_of(relid))
+		{
+			if (named)
+				sd_touched_table(&undelete, lfirst_oid(lc))->named = relid;
 			restore_deleted(&undelete, lfirst_oid(lc), row);
+		}
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	sd_parents_settle(&undelete);
+	restored = sd_restored(&undelete);
 	put_back_all_links(&undelete, list_make1(&deletion));
+	sd_restored_check(&undelete, restored);
 	rows = total(&undelete);
 	if (rows > 0)
 		sd_event_log("undelete", deletion, InvalidOid, rows);
@@ -604,6 +643,7 @@ undelete_deletion(int64 deletion)
 	if (rows == 0)
 		ereport(NOTICE,
 				(errmsg("no row of deletion " INT64_FORMAT " is still deleted", deletion)));
+	sd_restored_finish(&undelete, restored);
 	sd_rowset_free(tables);
 	sd_rowset_free(row);
 	finish(&undelete);
@@ -613,8 +653,8 @@ undelete_deletion(int64 deletion)
 PG_FUNCTION_INFO_V1(softdelete_undelete_deletion);
 
 /*
- * softdelete_undelete_deletion(deletion_id bigint).  Errors: 22004, 23503,
- * 42501, P0002.
+ * softdelete_undelete_deletion(deletion_id bigint, fire_triggers boolean).
+ * Errors: 22004, 23503, 42501, P0002, and what triggers raise.
  */
 Datum
 softdelete_undelete_deletion(PG_FUNCTION_ARGS)
@@ -631,7 +671,7 @@ softdelete_undelete_deletion(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(CurrentMemoryContext, "softdelete undelete",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
-	rows = undelete_deletion(PG_GETARG_INT64(0));
+	rows = undelete_deletion(PG_GETARG_INT64(0), PG_ARGISNULL(1) || PG_GETARG_BOOL(1));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	PG_RETURN_INT64(rows);

@@ -357,6 +357,9 @@ sd_visibility_apply(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 	rows = planning_now ? planning_now->rows : rows_by_setting(root->parse);
 	if (sd_is_converted_target(root->parse, rel->relid))
 		rows = SD_ROWS_LIVE;
+	if (planning_now && planning_now->own && OidIsValid(planning_now->own->physical) &&
+		planning_now->own->physical != relid)
+		rows = SD_ROWS_LIVE;
 	if (rows == SD_ROWS_ALL)
 		return;
 	if (rows == SD_ROWS_LIVE)
