@@ -91,6 +91,26 @@ RESET ROLE;
 SELECT id FROM doc ORDER BY id;
 SELECT id FROM line ORDER BY id;
 
+-- triggers fire as the role as which those of a DELETE fire
+CREATE TABLE who (op text, relation text, role name);
+GRANT INSERT ON who TO regress_ur_owner, regress_ur_user;
+CREATE FUNCTION who() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO ur.who VALUES (TG_OP, TG_TABLE_NAME, current_user);
+    RETURN NULL;
+END $$;
+CREATE TRIGGER who AFTER INSERT OR DELETE ON doc FOR EACH ROW EXECUTE FUNCTION who();
+CREATE TRIGGER who AFTER INSERT OR DELETE ON line FOR EACH ROW EXECUTE FUNCTION who();
+CREATE TRIGGER whos AFTER INSERT OR DELETE ON line FOR EACH STATEMENT EXECUTE FUNCTION who();
+GRANT DELETE ON doc TO regress_ur_user;
+CREATE POLICY go ON doc FOR DELETE USING (true);
+SET ROLE regress_ur_user;
+DELETE FROM doc WHERE id = 1;
+SELECT softdelete_undelete('doc', 1, cascade := true);
+RESET ROLE;
+SELECT relation, count(*), count(*) FILTER (WHERE op = 'DELETE') AS deletes, count(DISTINCT role) AS roles FROM who GROUP BY relation ORDER BY relation;
+SELECT op, role FROM who WHERE relation = 'doc' ORDER BY op;
+
 \set SHOW_CONTEXT never
 -- set: columns of the row that comes back
 CREATE TABLE p (id int PRIMARY KEY);
