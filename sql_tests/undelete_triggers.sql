@@ -103,6 +103,29 @@ SELECT softdelete_undelete('parent', 1, cascade := true);
 SELECT n FROM parent;
 ROLLBACK;
 
+-- again and again in one transaction, with savepoints
+BEGIN;
+DELETE FROM parent;
+SELECT softdelete_undelete('parent', 1, cascade := true);
+DELETE FROM child WHERE id = 1;
+SELECT n FROM parent;
+SELECT softdelete_undelete('child', 1);
+SELECT n FROM parent;
+DELETE FROM parent;
+SELECT softdelete_undelete('parent', 1);
+SELECT softdelete_undelete('parent', 1, cascade := true);
+SELECT n FROM parent;
+DELETE FROM child;
+DELETE FROM parent;
+SAVEPOINT before;
+SELECT softdelete_undelete('parent', 1);
+ROLLBACK TO before;
+SELECT softdelete_undelete('parent', 1);
+SELECT n FROM parent;
+SELECT softdelete_undelete('parent', 1, cascade := true);
+SELECT n FROM parent;
+COMMIT;
+
 -- ON CONFLICT and MERGE are UPDATEs too
 CREATE OR REPLACE FUNCTION count_children() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -29,6 +29,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
@@ -37,7 +38,11 @@
 
 /* The deletion of the running transaction. */
 static int64 deletion_id = 0;	/* 0: none yet */
-static int32 statement_no = 0;	/* of the last statement logged */
+static int32 statement_no = 0;	/* of the last statement logged, or the last
+								 * undelete */
+static List *returned = NIL;	/* Returned: tables of which rows of the deletion
+								 * were brought back in this transaction; in
+								 * TopTransactionContext */
 static SubTransactionId logged_in = InvalidSubTransactionId;	/* where its row was
 																 * written */
 static Oid	logged_to = InvalidOid;	/* and to which table: the extension may be
@@ -45,6 +50,15 @@ static Oid	logged_to = InvalidOid;	/* and to which table: the extension may be
 static SubTransactionId bypassed_in = InvalidSubTransactionId;	/* where it was put on
 																 * record that it
 																 * deletes really */
+
+/* An undelete in the transaction that deleted. */
+typedef struct Returned
+{
+	Oid			relid;
+	int32		statement_no;	/* its place among the statements */
+	int32		previous;		/* the same of the undelete before; 0: none */
+	SubTransactionId sub;		/* in which it was done */
+} Returned;
 
 static void
 end_transaction(XactEvent event, void *arg)
@@ -56,6 +70,7 @@ end_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 			deletion_id = 0;
 			statement_no = 0;
+			returned = NIL;
 			logged_in = InvalidSubTransactionId;
 			bypassed_in = InvalidSubTransactionId;
 			break;
@@ -68,12 +83,22 @@ static void
 end_subtransaction(SubXactEvent event, SubTransactionId sub,
 				   SubTransactionId parent, void *arg)
 {
-	SubTransactionId in = parent;
+	SubTransactionId in = event == SUBXACT_EVENT_ABORT_SUB ? InvalidSubTransactionId : parent;
+	ListCell   *lc;
 
-	if (event == SUBXACT_EVENT_ABORT_SUB)
-		in = InvalidSubTransactionId;
-	else if (event != SUBXACT_EVENT_COMMIT_SUB)
+	if (event != SUBXACT_EVENT_ABORT_SUB && event != SUBXACT_EVENT_COMMIT_SUB)
 		return;
+	foreach(lc, returned)
+	{
+		Returned   *r = lfirst(lc);
+
+		if (r->sub != sub)
+			continue;
+		if (event == SUBXACT_EVENT_ABORT_SUB)
+			returned = foreach_delete_current(returned, lc);
+		else
+			r->sub = parent;
+	}
 	if (logged_in == sub)
 		logged_in = in;
 	if (bypassed_in == sub)
@@ -252,6 +277,81 @@ sd_deletion_log(List *counts, int named)
 	insert_row("deletion", values, nulls);
 	logged_in = GetCurrentSubTransactionId();
 	logged_to = sd_own_relation("deletion");
+}
+
+/* The last undelete that brought back rows of a table. */
+static Returned *
+last_returned(Oid relid)
+{
+	Returned   *last = NULL;
+	ListCell   *lc;
+
+	foreach(lc, returned)
+	{
+		Returned   *r = lfirst(lc);
+
+		if (r->relid == relid && (last == NULL || r->statement_no > last->statement_no))
+			last = r;
+	}
+	return last;
+}
+
+/*
+ * Rows of these tables (OIDs) have been brought back; later statements of this
+ * transaction may delete them again.
+ */
+void
+sd_deletion_returned(List *relids)
+{
+	SubTransactionId sub = GetCurrentSubTransactionId();
+	MemoryContext old;
+	ListCell   *lc;
+
+	if (deletion_id == 0)
+		return;
+	statement_no++;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	foreach(lc, relids)
+	{
+		Returned   *last = last_returned(lfirst_oid(lc));
+		Returned   *r = last;
+
+		if (last == NULL || last->sub != sub)
+		{
+			r = palloc(sizeof(Returned));
+			r->relid = lfirst_oid(lc);
+			r->sub = sub;
+			returned = lappend(returned, r);
+		}
+		r->previous = last ? last->statement_no : 0;
+		r->statement_no = statement_no;
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * SQL for what has been brought back of this transaction's own deletion, by the
+ * last undelete of each table: rows (relation oid, deletion_id bigint,
+ * statement_no integer, previous integer); palloc'd.
+ */
+char *
+sd_deletion_returned_sql(void)
+{
+	StringInfoData sql;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT 0::pg_catalog.oid AS relation, 0::bigint AS deletion_id,"
+						   " 0 AS statement_no, 0 AS previous WHERE false");
+	foreach(lc, returned)
+	{
+		Returned   *r = lfirst(lc);
+
+		if (r == last_returned(r->relid))
+			appendStringInfo(&sql, " UNION ALL SELECT %u, " INT64_FORMAT ", %d, %d",
+							 r->relid, deletion_id, r->statement_no, r->previous);
+	}
+	return sql.data;
 }
 
 /*

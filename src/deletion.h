@@ -17,6 +17,8 @@ extern int64 sd_deletion_id(void);
 extern void sd_deletion_id_past(int64 last);
 extern List *sd_count_rows(List *counts, Oid relid, int64 rows);
 extern void sd_deletion_log(List *counts, int named);
+extern void sd_deletion_returned(List *relids);
+extern char *sd_deletion_returned_sql(void);
 extern void sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows);
 extern void sd_bypass_log(Oid relid);
 extern Oid	sd_own_relation(const char *name);

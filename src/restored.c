@@ -294,7 +294,9 @@ firing_order(List *all)
 
 /*
  * What the deletions took from which rows of a table came back: table, deletion,
- * first and last statement.  Rows of a table that inherits are logged with the
+ * first and last statement, and as which "statement" they had been brought back.
+ * The first since then, if there is one: a transaction may delete again what it
+ * has brought back.  Rows of a table that inherits are logged with the
  * table named: those may have gone by any statement.
  */
 static SdRowset *
@@ -307,14 +309,20 @@ log_entries(const SdTouched *touched)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "WITH r AS MATERIALIZED (SELECT DISTINCT s.deletion_id FROM " SD_ROWS_NAME " s"
 					 " WHERE s.flipped AND s.deletion_id IS NOT NULL),"
+					 " b AS MATERIALIZED (%s),"
 					 " l AS MATERIALIZED (SELECT d.relation::pg_catalog.oid AS relation, d.deletion_id,"
-					 " pg_catalog.min(d.statement_no) AS first, pg_catalog.max(d.statement_no) AS last"
-					 " FROM " SD_SCHEMA ".deleted_relation d, r WHERE d.deletion_id = r.deletion_id"
+					 " pg_catalog.min(d.statement_no) FILTER (WHERE d.statement_no > COALESCE(b.previous, 0)) AS first,"
+					 " pg_catalog.min(d.statement_no) FILTER (WHERE d.statement_no > b.statement_no) AS again,"
+					 " pg_catalog.max(d.statement_no) AS last, pg_catalog.max(b.statement_no) AS back"
+					 " FROM r JOIN " SD_SCHEMA ".deleted_relation d ON d.deletion_id = r.deletion_id"
+					 " LEFT JOIN b ON b.relation = d.relation::pg_catalog.oid AND b.deletion_id = d.deletion_id"
 					 " GROUP BY 1, 2)"
-					 " SELECT l.relation, l.deletion_id, l.first, l.last FROM l"
-					 " UNION ALL SELECT %u, r.deletion_id, 1, 2147483647 FROM r"
+					 " SELECT l.relation, l.deletion_id, COALESCE(l.again, l.first, 1), l.last,"
+					 " CASE WHEN l.again IS NULL AND l.back > 0 THEN l.back ELSE %d END FROM l"
+					 " UNION ALL SELECT %u, r.deletion_id, 1, %d, %d FROM r"
 					 " WHERE NOT EXISTS (SELECT FROM l WHERE l.deletion_id = r.deletion_id AND l.relation = %u)",
-					 touched->relid, touched->relid);
+					 sd_deletion_returned_sql(), PG_INT32_MAX, touched->relid, PG_INT32_MAX,
+					 PG_INT32_MAX, touched->relid);
 	statement.sql = sql.data;
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("deletion");
@@ -343,6 +351,7 @@ add_returns(List *returns, const SdTouched *touched)
 		r->deletion = DatumGetInt64(slot_getattr(slot, 2, &isnull));
 		r->first = DatumGetInt32(slot_getattr(slot, 3, &isnull));
 		r->last = DatumGetInt32(slot_getattr(slot, 4, &isnull));
+		r->back = DatumGetInt32(slot_getattr(slot, 5, &isnull));
 		r->restored = r->relid == touched->relid;
 		returns = lappend(returns, r);
 	}
@@ -351,13 +360,24 @@ add_returns(List *returns, const SdTouched *touched)
 	return returns;
 }
 
+/* From now on these tables have got rows back. */
+static void
+note_returned(List *all)
+{
+	List	   *relids = NIL;
+	ListCell   *lc;
+
+	foreach(lc, all)
+		relids = lappend_oid(relids, ((Restored *) lfirst(lc))->touched->relid);
+	sd_deletion_returned(relids);
+}
+
 /* ---------- all together ---------- */
 
-/* Fires the AFTER INSERT triggers. */
+/* Fires the AFTER INSERT triggers of these tables, in reverse order. */
 static void
-fire(SdUndelete *undelete, List *all)
+fire(SdUndelete *undelete, List *all, List *order)
 {
-	List	   *order = firing_order(all);
 	List	   *returns = NIL;
 	SdUndeleting *undeleting;
 	ListCell   *lc;
@@ -365,10 +385,9 @@ fire(SdUndelete *undelete, List *all)
 	MemoryContext old;
 	int			nestlevel;
 
-	if (order == NIL)
-		return;
 	foreach(lc, all)
 		returns = add_returns(returns, ((Restored *) lfirst(lc))->touched);
+	note_returned(all);
 	undeleting = sd_undeleting_begin(undelete->first_command, returns);
 	PG_TRY();
 	{
@@ -424,10 +443,13 @@ sd_restored_check(SdUndelete *undelete, List *all)
 void
 sd_restored_finish(SdUndelete *undelete, List *all)
 {
+	List	   *order = undelete->fire_triggers ? firing_order(all) : NIL;
 	ListCell   *lc;
 
-	if (undelete->fire_triggers)
-		fire(undelete, all);
+	if (order != NIL)
+		fire(undelete, all, order);
+	else
+		note_returned(all);
 	foreach(lc, all)
 		if (((Restored *) lfirst(lc))->rows)
 			sd_rowset_free(((Restored *) lfirst(lc))->rows);

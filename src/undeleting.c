@@ -154,7 +154,7 @@ sd_undeleting_keeps(Relation rel, const SdTable *table, HeapTuple row)
 		{
 			const SdReturn *kept = find_return(innermost, relid, deletion);
 
-			if (kept == NULL || r->last >= kept->first)
+			if (kept == NULL || (r->last >= kept->first && r->first < kept->back))
 				return true;
 		}
 		else if (r->deletion > deletion && comes_back_now(row))

@@ -17,6 +17,8 @@ typedef struct SdReturn
 	int32		first;			/* the first and the last statement of the deletion
 								 * that took rows of the table */
 	int32		last;
+	int32		back;			/* when they had been brought back before, in the
+								 * same transaction; else PG_INT32_MAX */
 	bool		restored;		/* have rows of it come back now? */
 } SdReturn;
 
