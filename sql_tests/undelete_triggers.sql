@@ -92,6 +92,39 @@ SELECT n FROM parent;
 SELECT softdelete_undelete('parent', 1, cascade := true);
 SELECT n FROM parent;
 
+-- children of several deletions at once
+DELETE FROM child WHERE id = 1;
+DELETE FROM parent;
+SELECT softdelete_undelete('child', ARRAY[1, 2], with_parents := true);
+SELECT n FROM parent;
+
+-- rows of one table that count each other
+CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree ON DELETE CASCADE, n int NOT NULL DEFAULT 0);
+CREATE FUNCTION count_tree() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        UPDATE tree SET n = n + 1 WHERE id = NEW.up;
+    ELSE
+        UPDATE tree SET n = n - 1 WHERE id = OLD.up;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER counter AFTER INSERT OR DELETE ON tree FOR EACH ROW EXECUTE FUNCTION count_tree();
+CREATE TRIGGER tell_s AFTER INSERT OR DELETE ON tree FOR EACH STATEMENT EXECUTE FUNCTION tell();
+INSERT INTO tree VALUES (1, NULL), (2, 1), (3, 1), (4, 2);
+SELECT relation FROM softdelete_register('tree');
+DELETE FROM tree WHERE id = 1;
+SELECT softdelete_undelete('tree', 1, cascade := true);
+DELETE FROM tree WHERE id = 4;
+DELETE FROM tree WHERE id = 2;
+DELETE FROM tree WHERE id = 1;
+TRUNCATE outbox;
+SELECT softdelete_undelete('tree', 4, with_parents := true);
+SELECT line FROM outbox ORDER BY id;
+SELECT id, n FROM tree ORDER BY id;
+SELECT softdelete_undelete('tree', 1, cascade := true);
+SELECT id, n FROM tree ORDER BY id;
+
 -- in one statement, and in the transaction that deleted
 WITH gone AS (DELETE FROM child RETURNING id) DELETE FROM parent WHERE id IN (SELECT 1 FROM gone);
 SELECT softdelete_undelete('parent', 1, cascade := true);

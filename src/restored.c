@@ -5,7 +5,8 @@
  * live, the AFTER INSERT triggers of their tables fire, as for an INSERT of
  * these rows.  PostgreSQL queues, orders and defers them; we hand it the rows.
  *
- * Each table has a query level of its own, so that it is known whose triggers
+ * Each table has a query level of its own, and rows of each deletion where no
+ * transition table holds them together, so that it is known whose triggers
  * fire (undeleting.c).  All levels are opened and filled before the first is
  * closed: every trigger sees the row as it came back, whatever other triggers do.
  * Parents come before children, as rows are inserted; so their level is opened
@@ -40,6 +41,9 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+/* Of each level the rows are gone through; so not too many of them. */
+#define MAX_LEVELS 100
+
 /* The rows of one table that an undelete has brought back. */
 typedef struct Restored
 {
@@ -49,6 +53,14 @@ typedef struct Restored
 	bool		fires;			/* has the table AFTER INSERT triggers? */
 	bool		checked;		/* do policies restrict what the caller inserts? */
 } Restored;
+
+/* Rows whose triggers fire together. */
+typedef struct Level
+{
+	const Restored *restored;
+	int64		deletion;		/* the rows that it took; 0: all */
+	bool		statement;		/* statement triggers too? */
+} Level;
 
 static bool
 is_after_insert_trigger(const Trigger *trigger)
@@ -111,12 +123,12 @@ sd_restored(SdUndelete *undelete)
 
 /*
  * Where the rows that were made live are now, after references were put back;
- * the old rowset is freed.  Columns: tableoid, tid, upper.
+ * the old rowset is freed.  Columns: tableoid, tid, upper, deletion_id.
  */
 static SdRowset *
 newest_places(SdRowset *rows)
 {
-	TupleDesc	desc = CreateTemplateTupleDesc(3);
+	TupleDesc	desc = CreateTemplateTupleDesc(4);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
 	Relation	rel = NULL;
 	TableScanDesc scan = NULL;
@@ -125,12 +137,13 @@ newest_places(SdRowset *rows)
 	TupleDescInitEntry(desc, 1, "tableoid", OIDOID, -1, 0);
 	TupleDescInitEntry(desc, 2, "tid", TIDOID, -1, 0);
 	TupleDescInitEntry(desc, 3, "upper", BOOLOID, -1, 0);
+	TupleDescInitEntry(desc, 4, "deletion_id", INT8OID, -1, 0);
 	newest = sd_rowset_create(desc);
 	tuplestore_rescan(rows->store);
 	while (tuplestore_gettupleslot(rows->store, true, false, slot))
 	{
-		Datum		values[3];
-		bool		nulls[3] = {0};
+		Datum		values[4];
+		bool		nulls[4] = {0};
 		bool		isnull;
 		Oid			relid = DatumGetObjectId(slot_getattr(slot, 1, &isnull));
 		ItemPointerData tid = *(ItemPointer) DatumGetPointer(slot_getattr(slot, 2, &isnull));
@@ -151,6 +164,7 @@ newest_places(SdRowset *rows)
 		values[0] = ObjectIdGetDatum(relid);
 		values[1] = PointerGetDatum(&tid);
 		values[2] = slot_getattr(slot, 3, &isnull);
+		values[3] = slot_getattr(slot, 5, &nulls[3]);
 		tuplestore_putvalues(newest->store, newest->desc, values, nulls);
 	}
 	if (rel)
@@ -198,10 +212,11 @@ find_leaf(List **leaves, ResultRelInfo *root, Oid relid)
 	return leaf;
 }
 
-/* Hands PostgreSQL the rows of one table; to be fired by AfterTriggerEndQuery(). */
+/* Hands PostgreSQL the rows of one level; to be fired by AfterTriggerEndQuery(). */
 static void
-queue_events(EState *estate, const Restored *restored)
+queue_events(EState *estate, const Level *level)
 {
+	const Restored *restored = level->restored;
 	Relation	rel = table_open(restored->touched->relid, RowExclusiveLock);
 	ResultRelInfo *root = make_result_relation(rel, NULL);
 	TransitionCaptureState *transition;
@@ -225,6 +240,9 @@ queue_events(EState *estate, const Restored *restored)
 		ResultRelInfo *leaf;
 
 		CHECK_FOR_INTERRUPTS();
+		if (level->deletion != 0 &&
+			DatumGetInt64(slot_getattr(row, 4, &isnull)) != level->deletion)
+			continue;
 		leaf = find_leaf(&leaves, root, relid);
 		if (leaf->ri_TrigNewSlot == NULL)
 			leaf->ri_TrigNewSlot = table_slot_create(leaf->ri_RelationDesc, &estate->es_tupleTable);
@@ -236,7 +254,8 @@ queue_events(EState *estate, const Restored *restored)
 		ExecARInsertTriggers(estate, leaf, leaf->ri_TrigNewSlot, NIL, transition);
 		ExecClearTuple(leaf->ri_TrigNewSlot);
 	}
-	ExecASInsertTriggers(estate, root, transition);
+	if (level->statement)
+		ExecASInsertTriggers(estate, root, transition);
 	SetUserIdAndSecContext(user, context);
 	ExecDropSingleTupleTableSlot(row);
 	foreach(lc, leaves)
@@ -288,6 +307,95 @@ firing_order(List *all)
 	foreach(lc, all)
 		ordered = add_after_parents(ordered, all, lfirst(lc), &visited);
 	return ordered;
+}
+
+static int
+compare_deletions(const ListCell *a, const ListCell *b)
+{
+	int64		left = *(int64 *) lfirst(a);
+	int64		right = *(int64 *) lfirst(b);
+
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/*
+ * The deletions that took the rows, oldest first: a list of int64 pointers.  NIL
+ * when a row does not know its deletion, or when they are too many.
+ */
+static List *
+deletions_of(SdRowset *rows)
+{
+	List	   *deletions = NIL;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
+	int64	   *last = NULL;
+	bool		isnull = false;
+
+	tuplestore_rescan(rows->store);
+	while (!isnull && list_length(deletions) <= MAX_LEVELS &&
+		   tuplestore_gettupleslot(rows->store, true, false, slot))
+	{
+		int64		deletion = DatumGetInt64(slot_getattr(slot, 4, &isnull));
+		ListCell   *lc;
+
+		if (isnull || (last && *last == deletion))
+			continue;
+		foreach(lc, deletions)
+			if (*(int64 *) lfirst(lc) == deletion)
+				break;
+		if (lc)
+			last = lfirst(lc);
+		else
+		{
+			last = palloc(sizeof(int64));
+			*last = deletion;
+			deletions = lappend(deletions, last);
+		}
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	if (isnull || list_length(deletions) > MAX_LEVELS)
+		return NIL;
+	list_sort(deletions, compare_deletions);
+	return deletions;
+}
+
+static bool
+has_transition_table(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	bool		result = rel->trigdesc && rel->trigdesc->trig_insert_new_table;
+
+	table_close(rel, NoLock);
+	return result;
+}
+
+/*
+ * Adds the levels of one table, those that fire last first: rows of an older
+ * deletion may be children of rows of a later one.
+ */
+static List *
+add_levels(List *levels, const Restored *restored)
+{
+	List	   *deletions = has_transition_table(restored->touched->relid) ? NIL :
+		deletions_of(restored->rows);
+	Level	   *level;
+	ListCell   *lc;
+
+	foreach(lc, deletions)
+	{
+		level = palloc0(sizeof(Level));
+		level->restored = restored;
+		level->deletion = *(int64 *) lfirst(lc);
+		level->statement = lc == list_head(deletions);
+		levels = lappend(levels, level);
+	}
+	if (deletions == NIL)
+	{
+		level = palloc0(sizeof(Level));
+		level->restored = restored;
+		level->statement = true;
+		levels = lappend(levels, level);
+	}
+	return levels;
 }
 
 /* ---------- when they had gone ---------- */
@@ -379,6 +487,7 @@ static void
 fire(SdUndelete *undelete, List *all, List *order)
 {
 	List	   *returns = NIL;
+	List	   *levels = NIL;
 	SdUndeleting *undeleting;
 	ListCell   *lc;
 	EState	   *estate;
@@ -387,6 +496,8 @@ fire(SdUndelete *undelete, List *all, List *order)
 
 	foreach(lc, all)
 		returns = add_returns(returns, ((Restored *) lfirst(lc))->touched);
+	foreach(lc, order)
+		levels = add_levels(levels, lfirst(lc));
 	note_returned(all);
 	undeleting = sd_undeleting_begin(undelete->first_command, returns);
 	PG_TRY();
@@ -396,13 +507,14 @@ fire(SdUndelete *undelete, List *all, List *order)
 		estate = CreateExecutorState();
 		estate->es_snapshot = GetActiveSnapshot();
 		old = MemoryContextSwitchTo(estate->es_query_cxt);
-		foreach(lc, order)
+		foreach(lc, levels)
 			queue_events(estate, lfirst(lc));
 		nestlevel = sd_settings_undeleting();
-		for (int i = list_length(order) - 1; i >= 0; i--)
+		for (int i = list_length(levels) - 1; i >= 0; i--)
 		{
-			sd_undeleting_fire(undeleting,
-							   ((Restored *) list_nth(order, i))->touched->relid);
+			const Level *level = list_nth(levels, i);
+
+			sd_undeleting_fire(undeleting, level->restored->touched->relid, level->deletion);
 			AfterTriggerEndQuery(estate);
 		}
 		AtEOXact_GUC(true, nestlevel);

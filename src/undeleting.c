@@ -29,6 +29,8 @@ struct SdUndeleting
 	CommandId	end;			/* to before this one */
 	List	   *returns;		/* SdReturn */
 	Oid			firing;			/* the table whose triggers fire */
+	int64		deletion;		/* for the rows that it took; 0: for rows of
+								 * several */
 	int			depth;			/* pg_trigger_depth() around them */
 	struct SdUndeleting *outer;
 };
@@ -64,11 +66,12 @@ sd_undeleting_begin(CommandId first, List *returns)
 	return undeleting;
 }
 
-/* Now those of this table. */
+/* Now those of this table, for rows of one deletion; 0: of all. */
 void
-sd_undeleting_fire(SdUndeleting *undeleting, Oid relid)
+sd_undeleting_fire(SdUndeleting *undeleting, Oid relid, int64 deletion)
 {
 	undeleting->firing = relid;
+	undeleting->deletion = deletion;
 }
 
 void
@@ -148,7 +151,8 @@ sd_undeleting_keeps(Relation rel, const SdTable *table, HeapTuple row)
 	{
 		const SdReturn *r = lfirst(lc);
 
-		if (!r->restored || r->relid != innermost->firing)
+		if (!r->restored || r->relid != innermost->firing ||
+			(innermost->deletion != 0 && r->deletion != innermost->deletion))
 			continue;
 		if (r->deletion == deletion)
 		{

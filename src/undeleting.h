@@ -25,7 +25,7 @@ typedef struct SdReturn
 typedef struct SdUndeleting SdUndeleting;
 
 extern SdUndeleting *sd_undeleting_begin(CommandId first, List *returns);
-extern void sd_undeleting_fire(SdUndeleting *undeleting, Oid relid);
+extern void sd_undeleting_fire(SdUndeleting *undeleting, Oid relid, int64 deletion);
 extern void sd_undeleting_end(SdUndeleting *undeleting);
 
 extern bool sd_undeleting_concerns(Oid relid);
