@@ -131,10 +131,20 @@ SELECT id, name, n, twice, p, tags, extract(epoch FROM at)::bigint AS at, change
 DELETE FROM below;
 SELECT softdelete_undelete('below', '1', set := '{"id": 10, "t": null}');
 SELECT id, t FROM below;
+-- odd names
+CREATE DOMAIN filled AS int NOT NULL;
+CREATE TABLE "My T" ("Id x" int PRIMARY KEY, "a""b" filled, c text, n int, k int);
+SELECT relation FROM softdelete_register('"My T"');
+INSERT INTO "My T" VALUES (1, 2, 'c', 3, 4);
+DELETE FROM "My T";
+SELECT softdelete_undelete('"My T"', 1, set := '{"a\"b": null}');
+SELECT softdelete_undelete('"My T"', 1, set := '{"Id x": 7, "a\"b": 9, "n": 8}');
+SELECT "Id x", "a""b", c, n, k FROM "My T";
 -- what cannot be
 SELECT softdelete_undelete('t', 1, set := '{"n": 9}');
 DELETE FROM t;
 SELECT softdelete_undelete('t', 1, set := '[1]');
+SELECT softdelete_undelete('t', 1, set := '{"id": 5}');
 SELECT softdelete_undelete('t', 1, set := '{"nope": 1}');
 SELECT softdelete_undelete('t', 1, set := '{"ctid": "(0,1)"}');
 SELECT softdelete_undelete('t', 1, set := '{"active": true}');

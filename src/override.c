@@ -197,7 +197,7 @@ sd_override(SdRowKeys *keys, Jsonb *set)
 	refuse_move(keys->relid, names);
 	refuse_referenced(keys->relid, names);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s c SET (%s) = (SELECT %s FROM pg_catalog.jsonb_populate_record(c, $1) n)"
+	appendStringInfo(&sql, "UPDATE %s c SET (%s) = (SELECT %s FROM pg_catalog.jsonb_populate_record(c.*, $1) n)"
 					 " FROM softdelete_keys k WHERE NOT %s AND ",
 					 sd_quoted_relation(keys->relid), column_list(names, ""),
 					 column_list(names, "n."), sd_live_sql(keys->relid, "c"));
