@@ -103,5 +103,23 @@ COMMIT;
 SELECT softdelete_undelete('author', 3, cascade := true);
 SELECT author_id, tag_id FROM author_tag ORDER BY 1, 2;
 
+-- the table is altered in between: what was given up before is not found again
+CREATE TABLE topic (id int PRIMARY KEY);
+CREATE TABLE altered (id text PRIMARY KEY, topic_id int REFERENCES topic ON DELETE SET NULL, note text);
+INSERT INTO topic VALUES (1);
+SELECT relation FROM softdelete_register('topic');
+INSERT INTO altered VALUES ('1', 1, 'a'), ('2', 1, 'b'), ('3', 1, 'c');
+BEGIN;
+UPDATE altered SET topic_id = NULL WHERE id = '1';
+ALTER TABLE altered ALTER id TYPE int USING id::int;
+UPDATE altered SET topic_id = NULL WHERE id = 2;
+ALTER TABLE altered DROP CONSTRAINT altered_pkey;
+UPDATE altered SET topic_id = NULL WHERE id = 3;
+ALTER TABLE altered ADD PRIMARY KEY (id);
+DELETE FROM topic;
+COMMIT;
+SELECT softdelete_undelete('topic', 1, cascade := true);
+SELECT * FROM altered ORDER BY id;
+
 SET client_min_messages = warning;
 DROP SCHEMA unl CASCADE;

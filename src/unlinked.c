@@ -36,7 +36,10 @@
 #define OLD_PREFIX "o"
 #define NEW_PREFIX "n"
 
-/* Rows that gave up a reference by one foreign key. */
+/*
+ * Rows that gave up a reference by one foreign key, while the columns concerned
+ * were of these types: the transaction may alter the table in between.
+ */
 typedef struct Pending
 {
 	Oid			fkey;
@@ -89,6 +92,36 @@ sd_unlinked_init(void)
 
 /* ---------- an UPDATE that may give up references ---------- */
 
+static void
+add_columns(TupleDesc desc, int *n, const char *prefix, Oid relid, AttrNumber att)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(relid, att, &type, &typmod, &collation);
+	TupleDescInitEntry(desc, ++(*n), psprintf("%s%d", prefix, att), type, typmod, 0);
+	TupleDescInitEntryCollation(desc, *n, collation);
+}
+
+/* The columns of Pending.rows. */
+static TupleDesc
+row_desc(const SdForeignKey *fkey, const List *key)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(1 + list_length(key) + 2 * fkey->nkeys);
+	int			n = 1;
+	const ListCell *lc;
+
+	TupleDescInitEntry(desc, 1, "transaction", INT8OID, -1, 0);
+	foreach(lc, key)
+		add_columns(desc, &n, ROW_PREFIX, fkey->child, lfirst_int(lc));
+	for (int k = 0; k < fkey->nkeys; k++)
+		add_columns(desc, &n, OLD_PREFIX, fkey->child, fkey->child_att[k]);
+	for (int k = 0; k < fkey->nkeys; k++)
+		add_columns(desc, &n, NEW_PREFIX, fkey->child, fkey->child_att[k]);
+	return desc;
+}
+
 static AttrNumber
 attribute_here(const SdForeignKey *fkey, AttrNumber att, Oid relid)
 {
@@ -126,6 +159,7 @@ make_unlinking(EState *estate, Relation rel, const SdForeignKey *fkey)
 	unlinking->key_att = palloc(list_length(unlinking->key) * sizeof(AttrNumber));
 	foreach(lc, unlinking->key)
 		unlinking->key_att[i++] = attribute_here(fkey, lfirst_int(lc), relid);
+	unlinking->desc = row_desc(fkey, unlinking->key);
 	return unlinking;
 }
 
@@ -163,44 +197,18 @@ sd_unlinking(EState *estate, Relation rel, const Bitmapset *updated)
 
 /* ---------- its rows ---------- */
 
-static void
-add_columns(TupleDesc desc, int *n, const char *prefix, Oid relid, AttrNumber att)
-{
-	Oid			type;
-	int32		typmod;
-	Oid			collation;
-
-	get_atttypetypmodcoll(relid, att, &type, &typmod, &collation);
-	TupleDescInitEntry(desc, ++(*n), psprintf("%s%d", prefix, att), type, typmod, 0);
-	TupleDescInitEntryCollation(desc, *n, collation);
-}
-
-static SdRowset *
-make_rowset(const SdUnlinking *unlinking)
-{
-	const SdForeignKey *fkey = unlinking->fkey;
-	TupleDesc	desc = CreateTemplateTupleDesc(1 + list_length(unlinking->key) + 2 * fkey->nkeys);
-	int			n = 1;
-	ListCell   *lc;
-
-	TupleDescInitEntry(desc, 1, "transaction", INT8OID, -1, 0);
-	foreach(lc, unlinking->key)
-		add_columns(desc, &n, ROW_PREFIX, fkey->child, lfirst_int(lc));
-	for (int k = 0; k < fkey->nkeys; k++)
-		add_columns(desc, &n, OLD_PREFIX, fkey->child, fkey->child_att[k]);
-	for (int k = 0; k < fkey->nkeys; k++)
-		add_columns(desc, &n, NEW_PREFIX, fkey->child, fkey->child_att[k]);
-	return sd_rowset_create(desc);
-}
-
 static Pending *
-find_pending(Oid fkey)
+find_pending(Oid fkey, TupleDesc desc)
 {
 	ListCell   *lc;
 
 	foreach(lc, pending)
-		if (((Pending *) lfirst(lc))->fkey == fkey)
-			return lfirst(lc);
+	{
+		Pending    *p = lfirst(lc);
+
+		if (p->fkey == fkey && equalTupleDescs(p->rows->desc, desc))
+			return p;
+	}
 	return NULL;
 }
 
@@ -208,7 +216,7 @@ find_pending(Oid fkey)
 static Pending *
 pending_of(const SdUnlinking *unlinking)
 {
-	Pending    *p = find_pending(unlinking->fkey->id);
+	Pending    *p = find_pending(unlinking->fkey->id, unlinking->desc);
 
 	if (p == NULL)
 	{
@@ -218,7 +226,7 @@ pending_of(const SdUnlinking *unlinking)
 		CurrentResourceOwner = TopTransactionResourceOwner;
 		p = palloc(sizeof(Pending));
 		p->fkey = unlinking->fkey->id;
-		p->rows = make_rowset(unlinking);
+		p->rows = sd_rowset_create(unlinking->desc);
 		pending = lappend(pending, p);
 		CurrentResourceOwner = owner;
 		MemoryContextSwitchTo(old);
@@ -389,13 +397,14 @@ sd_unlinked_journal(const SdDeleted *set)
 	foreach(lc, set->fkeys)
 	{
 		const SdForeignKey *fkey = lfirst(lc);
-		Pending    *p = find_pending(fkey->id);
+		List	   *key = sd_row_key(fkey);
+		Pending    *p = find_pending(fkey->id, row_desc(fkey, key));
 		SdStatement statement = {0};
 		SdRowset   *links = NULL;
 
 		if (p == NULL)
 			continue;
-		statement.sql = matching_links(fkey, sd_row_key(fkey));
+		statement.sql = matching_links(fkey, key);
 		statement.kind = SD_RUN_LIVE;
 		statement.owner_of = fkey->child;
 		statement.portable = true;

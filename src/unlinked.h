@@ -5,6 +5,7 @@
 #define SD_UNLINKED_H
 
 #include "access/htup.h"
+#include "access/tupdesc.h"
 #include "cascade.h"
 #include "fkey.h"
 #include "nodes/bitmapset.h"
@@ -18,6 +19,7 @@ typedef struct SdUnlinking
 	List	   *key;			/* attribute numbers of the row's key, in the
 								 * foreign key's table */
 	AttrNumber *key_att;		/* the same in the relation at hand */
+	TupleDesc	desc;			/* of what is remembered of a row */
 	ExprState **defaults;		/* of the columns; NULL: none */
 } SdUnlinking;
 
