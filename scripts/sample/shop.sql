@@ -399,7 +399,7 @@ CREATE TRIGGER next_version BEFORE UPDATE ON products
     FOR EACH ROW EXECUTE FUNCTION next_version();
 
 CREATE FUNCTION audit_row() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     INSERT INTO audit_log (table_name, action, row_key)
     VALUES (tg_argv[0], tg_op, CASE tg_op WHEN 'INSERT' THEN new.id ELSE old.id END);
@@ -416,7 +416,7 @@ CREATE TRIGGER audit AFTER INSERT OR DELETE ON payments
 
 -- one entry for a statement, however many lines it takes
 CREATE FUNCTION audit_lines() RETURNS trigger
-LANGUAGE plpgsql AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
 BEGIN
     INSERT INTO audit_log (table_name, action, row_key)
     SELECT 'order_lines', tg_op, format('%s lines worth %s', count(*), sum(amount))
