@@ -688,9 +688,10 @@ sd_undelete_table(Oid relid)
 	SdTouched  *table;
 	StringInfoData sql;
 	SdRowset   *rows;
+	List	   *restored;
 
 	refuse_while_deleting();
-	undelete.context = CurrentMemoryContext;
+	begin(&undelete, true);
 	undelete.images = sd_images_exist();
 	table = sd_touched_table(&undelete, relid);
 	if (undelete.images && sd_images_return_all(relid) > 0)
@@ -702,6 +703,9 @@ sd_undelete_table(Oid relid)
 	rows = sd_touched_run(&undelete, table, SD_RUN_FLAG, sql.data, NULL, 0, NULL, NULL, NULL, NULL);
 	sd_touch(&undelete, table, rows, true, true, false, InvalidOid);
 	sd_parents_settle(&undelete);
+	restored = sd_restored(&undelete);
+	sd_restored_check(&undelete, restored);
 	log_undelete(&undelete, relid);
+	sd_restored_finish(&undelete, restored);
 	finish(&undelete);
 }
