@@ -60,6 +60,13 @@ struct SdCascade
 
 static SdCascade *running = NULL;
 
+/* Does PostgreSQL let a transaction put off what this foreign key refuses? */
+static bool
+check_is_deferrable(const SdForeignKey *fkey)
+{
+	return fkey->deferrable && fkey->on_delete == FKCONSTR_ACTION_NOACTION;
+}
+
 /* ---------- sets of deleted rows ---------- */
 
 static SdDeleted *
@@ -86,6 +93,7 @@ add_fkey(SdDeleted *set, const SdForeignKey *fkey)
 
 	*copy = *fkey;
 	copy->name = pstrdup(fkey->name);
+	set->located |= check_is_deferrable(fkey);
 	set->fkeys = lappend(set->fkeys, copy);
 	for (int i = 0; i < fkey->nkeys; i++)
 	{
@@ -103,7 +111,8 @@ static void
 make_rows(SdDeleted *set)
 {
 	MemoryContext old = MemoryContextSwitchTo(set->context);
-	TupleDesc	desc = CreateTemplateTupleDesc(set->natts);
+	int			ncolumns = set->natts + (set->located ? 2 : 0);
+	TupleDesc	desc = CreateTemplateTupleDesc(ncolumns);
 
 	for (int a = 0; a < set->natts; a++)
 	{
@@ -116,8 +125,13 @@ make_rows(SdDeleted *set)
 						   type, typmod, 0);
 		TupleDescInitEntryCollation(desc, a + 1, collation);
 	}
-	set->values = palloc(set->natts * sizeof(Datum));
-	set->nulls = palloc(set->natts * sizeof(bool));
+	if (set->located)
+	{
+		TupleDescInitEntry(desc, set->natts + 1, SD_ROW_TABLE, OIDOID, -1, 0);
+		TupleDescInitEntry(desc, set->natts + 2, SD_ROW_PLACE, TIDOID, -1, 0);
+	}
+	set->values = palloc(ncolumns * sizeof(Datum));
+	set->nulls = palloc0(ncolumns * sizeof(bool));
 	set->rows = sd_rowset_create(desc);
 	MemoryContextSwitchTo(old);
 }
@@ -157,6 +171,20 @@ sd_deleted_sets(Relation rel)
 	return sets;
 }
 
+/* Adds a row as it was before it was deleted; "atts" are numbers in its own table. */
+void
+sd_deleted_add(SdDeleted *set, const AttrNumber *atts, Relation rel, HeapTuple row)
+{
+	for (int i = 0; i < set->natts; i++)
+		set->values[i] = heap_getattr(row, atts[i], RelationGetDescr(rel), &set->nulls[i]);
+	if (set->located)
+	{
+		set->values[set->natts] = ObjectIdGetDatum(RelationGetRelid(rel));
+		set->values[set->natts + 1] = PointerGetDatum(&row->t_self);
+	}
+	tuplestore_putvalues(set->rows->store, set->rows->desc, set->values, set->nulls);
+}
+
 void
 sd_deleted_free(SdDeleted *set)
 {
@@ -188,6 +216,11 @@ statement_text(const SdForeignKey *fkey, SdPurpose purpose, void *arg)
 			appendStringInfo(&sql, ", c.tableoid, c.ctid FROM %s%s c, " SD_ROWS_NAME " p WHERE ",
 							 sd_only(fkey->child), sd_quoted_relation(fkey->child));
 			break;
+		case SD_CASCADE_REFERENCED:
+			appendStringInfo(&sql, "SELECT p." SD_ROW_TABLE ", p." SD_ROW_PLACE
+							 " FROM " SD_ROWS_NAME " p WHERE EXISTS (SELECT FROM %s%s c WHERE ",
+							 sd_only(fkey->child), sd_quoted_relation(fkey->child));
+			break;
 		case SD_CASCADE_SET:
 			appendStringInfo(&sql, "UPDATE %s%s c SET ",
 							 sd_only(fkey->child), sd_quoted_relation(fkey->child));
@@ -203,6 +236,8 @@ statement_text(const SdForeignKey *fkey, SdPurpose purpose, void *arg)
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
 	if (purpose == SD_CASCADE_FIND)
 		appendStringInfoString(&sql, " FOR KEY SHARE OF c");
+	else if (purpose == SD_CASCADE_REFERENCED)
+		appendStringInfoString(&sql, ") ORDER BY p." SD_ROW_TABLE ", p." SD_ROW_PLACE);
 	return sql.data;
 }
 
@@ -426,6 +461,70 @@ refuse_if_referenced(const SdForeignKey *fkey, const SdDeleted *set)
 	sd_rowset_free(rows);
 }
 
+/*
+ * A table whose only trigger that may fire is the one by which PostgreSQL checks
+ * the foreign key when a row is deleted.
+ */
+static ResultRelInfo *
+checked_table(Oid relid, const SdForeignKey *fkey)
+{
+	ResultRelInfo *table = makeNode(ResultRelInfo);
+	TriggerDesc *triggers;
+
+	InitResultRelInfo(table, table_open(relid, NoLock), 1, NULL, 0);
+	triggers = table->ri_TrigDesc;
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		if (!sd_is_trigger_of(&triggers->triggers[i], fkey))
+			triggers->triggers[i].tgenabled = TRIGGER_DISABLED;
+	return table;
+}
+
+/*
+ * Whether a deferrable foreign key is checked now or later only PostgreSQL
+ * knows, and later is its affair: SET CONSTRAINTS, savepoints, PREPARE
+ * TRANSACTION.  So for rows that are still referred to its own trigger is
+ * queued, at a query level of its own, the end of which fires it or puts it
+ * off.  The trigger finds live children, and deleted ones whose parent is not
+ * there (visibility.c).  A row that nobody refers to now needs no check later:
+ * a reference made after this is checked itself, and finds the row deleted.
+ */
+static void
+check_or_defer(const SdForeignKey *fkey, const SdDeleted *set)
+{
+	SdRowset   *referenced = NULL;
+
+	if (run_statement(fkey, set, SD_CASCADE_REFERENCED, &referenced) > 0)
+	{
+		TupleTableSlot *slot = MakeSingleTupleTableSlot(referenced->desc, &TTSOpsMinimalTuple);
+		EState	   *estate = CreateExecutorState();
+		ResultRelInfo *table = NULL;
+
+		AfterTriggerBeginQuery();
+		tuplestore_rescan(referenced->store);
+		while (tuplestore_gettupleslot(referenced->store, true, false, slot))
+		{
+			bool		isnull;
+			Oid			relid = DatumGetObjectId(slot_getattr(slot, 1, &isnull));
+			ItemPointer place = (ItemPointer) DatumGetPointer(slot_getattr(slot, 2, &isnull));
+
+			if (table == NULL || RelationGetRelid(table->ri_RelationDesc) != relid)
+			{
+				if (table)
+					table_close(table->ri_RelationDesc, NoLock);
+				table = checked_table(relid, fkey);
+			}
+			ExecARDeleteTriggers(estate, table, place, NULL, NULL, false);
+		}
+		AfterTriggerEndQuery(estate);
+		ExecResetTupleTable(estate->es_tupleTable, false);
+		ExecCloseResultRelations(estate);
+		FreeExecutorState(estate);
+		table_close(table->ri_RelationDesc, NoLock);
+		ExecDropSingleTupleTableSlot(slot);
+	}
+	sd_rowset_free(referenced);
+}
+
 /* Does what a foreign key says; returns the rows that it changed. */
 static int64
 act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
@@ -465,7 +564,10 @@ act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 			break;
 		case FKCONSTR_ACTION_NOACTION:
 		case FKCONSTR_ACTION_RESTRICT:
-			refuse_if_referenced(fkey, set);
+			if (check_is_deferrable(fkey))
+				check_or_defer(fkey, set);
+			else
+				refuse_if_referenced(fkey, set);
 			break;
 		default:
 			elog(ERROR, "unrecognized foreign key action: %c", fkey->on_delete);
@@ -503,7 +605,9 @@ row_order_matters(const SdDeleted *set)
 				removes->on_delete == FKCONSTR_ACTION_CASCADE)
 			{
 				SdRowset   *rows = NULL;
-				bool		any = run_statement(refuses, set, SD_CASCADE_FIND, &rows) > 0;
+				bool		any = run_statement(refuses, set, check_is_deferrable(refuses) ?
+												SD_CASCADE_REFERENCED : SD_CASCADE_FIND,
+												&rows) > 0;
 
 				sd_rowset_free(rows);
 				if (any)

@@ -11,7 +11,8 @@
 
 /*
  * Deleted rows of one table, as the foreign keys that reference it see them:
- * the referenced columns, named k<attribute number>.
+ * the referenced columns, named k<attribute number>, and where a foreign key
+ * has to look at single rows, their places: SD_ROW_TABLE and SD_ROW_PLACE.
  */
 typedef struct SdDeleted
 {
@@ -19,6 +20,7 @@ typedef struct SdDeleted
 	List	   *fkeys;			/* SdForeignKey, in the order of their actions */
 	int			natts;
 	AttrNumber *atts;			/* of parent, in the order of the columns */
+	bool		located;		/* are the places there? */
 	Datum	   *values;			/* room for one row */
 	bool	   *nulls;
 	SdRowset   *rows;
@@ -28,6 +30,7 @@ typedef struct SdDeleted
 typedef struct SdCascade SdCascade;
 
 extern List *sd_deleted_sets(Relation rel);
+extern void sd_deleted_add(SdDeleted *set, const AttrNumber *atts, Relation rel, HeapTuple row);
 extern void sd_deleted_free(SdDeleted *set);
 extern SdCascade *sd_cascade_running(void);
 extern MemoryContext sd_cascade_context(SdCascade *cascade);
@@ -40,5 +43,7 @@ extern bool sd_row_is_referenced(const SdForeignKey *fkey, Relation parent, Tupl
 
 #define SD_ROWS_NAME "softdelete_rows"
 #define SD_KEY_PREFIX "k"
+#define SD_ROW_TABLE "row_table"
+#define SD_ROW_PLACE "row_place"
 
 #endif							/* SD_CASCADE_H */

@@ -51,6 +51,12 @@ sd_has_permissions(RangeTblEntry *rte)
 {
 	return rte->perminfoindex > 0;
 }
+
+static inline SdPermissions *
+sd_add_permissions(Query *query, RangeTblEntry *rte)
+{
+	return addRTEPermissionInfo(&query->rteperminfos, rte);
+}
 #else
 typedef RangeTblEntry SdPermissions;
 
@@ -70,6 +76,12 @@ static inline bool
 sd_has_permissions(RangeTblEntry *rte)
 {
 	return true;
+}
+
+static inline SdPermissions *
+sd_add_permissions(Query *query, RangeTblEntry *rte)
+{
+	return rte;
 }
 #endif
 

@@ -73,6 +73,7 @@ read_fkey(Oid constraint)
 	fkey->parent = form->confrelid;
 	fkey->on_delete = form->confdeltype;
 	fkey->validated = form->convalidated;
+	fkey->deferrable = form->condeferrable;
 	DeconstructFkConstraintRow(tuple, &fkey->nkeys, fkey->child_att,
 							   fkey->parent_att, fkey->equal, NULL, NULL,
 							   &fkey->nset, fkey->set_att);
@@ -120,6 +121,14 @@ sd_fkeys_referencing(Relation parent, bool firing)
 			fkeys = lappend(fkeys, fkey);
 	}
 	return fkeys;
+}
+
+/* Does this trigger check, for NO ACTION, what the foreign key demands of its parents? */
+bool
+sd_is_trigger_of(const Trigger *trigger, const SdForeignKey *fkey)
+{
+	return trigger->tgfoid == F_RI_FKEY_NOACTION_DEL &&
+		read_fkey(trigger->tgconstraint)->id == fkey->id;
 }
 
 /*

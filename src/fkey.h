@@ -9,6 +9,7 @@
 #include "nodes/pg_list.h"
 #include "pg_config_manual.h"
 #include "utils/relcache.h"
+#include "utils/reltrigger.h"
 
 /*
  * A foreign key as it was declared: of a key between partitioned tables the
@@ -25,6 +26,7 @@ typedef struct SdForeignKey
 	Oid			child_part;		/* sd_fkeys_above(): likewise of child */
 	char		on_delete;		/* FKCONSTR_ACTION_* */
 	bool		validated;
+	bool		deferrable;		/* may SET CONSTRAINTS defer its check? */
 	int			nkeys;
 	AttrNumber	child_att[INDEX_MAX_KEYS];
 	AttrNumber	parent_att[INDEX_MAX_KEYS];
@@ -37,6 +39,7 @@ extern List *sd_fkeys_referencing(Relation parent, bool firing);
 extern bool sd_is_referenced(Relation rel);
 extern List *sd_fkeys_below(Relation parent);
 extern List *sd_fkeys_from(Relation child);
+extern bool sd_is_trigger_of(const Trigger *trigger, const SdForeignKey *fkey);
 extern List *sd_fkeys_above(Relation child);
 extern List *sd_checked_fkeys_from(Relation child, bool all);
 extern void sd_fkey_match(StringInfo sql, const SdForeignKey *fkey,

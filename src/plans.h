@@ -12,6 +12,7 @@ typedef enum SdPurpose
 {
 	SD_CASCADE_DELETE,
 	SD_CASCADE_FIND,			/* is there a row that refers? */
+	SD_CASCADE_REFERENCED,		/* which rows are referred to? */
 	SD_CASCADE_LINKS,			/* SET NULL, SET DEFAULT: what is overwritten */
 	SD_CASCADE_SET,
 	SD_UNDELETE_FLIP			/* make the rows below live */

@@ -97,9 +97,10 @@ typedef struct Virtual
 	List	   *fkeys;			/* ROLE_PARENTS, ROLE_FOLLOW: SdForeignKey */
 	char	   *user_enabled;	/* ROLE_DECIDE, ROLE_FOLLOW: tgenabled of the
 								 * originals */
+	bool		lock;			/* ROLE_DECIDE, ROLE_PARENTS: lock deleted rows */
 	List	   *keys;			/* ROLE_*_KEYS: of sd_conflict_keys() */
 	SdNewRow	kind;			/* ROLE_INSERTED_KEYS */
-	TupleTableSlot *slot;		/* ROLE_DECIDE, ROLE_*_KEYS: to work with */
+	TupleTableSlot *slot;		/* of the leaf, to work with */
 	bool		deleting;		/* ROLE_DECIDE: what the current row is */
 	bool		keeps;			/* ROLE_DECIDE: may rows have to stay as they came
 								 * back? */
@@ -133,6 +134,37 @@ static bool
 deletes_need_lock(Relation rel)
 {
 	return sd_is_referenced(rel) || has_user_delete_row_trigger(rel);
+}
+
+/*
+ * Does a foreign key of this table look for rows of it that refer to a parent,
+ * by PostgreSQL's own query?  That waits for a row that is being deleted only
+ * if the row is locked as for a DELETE.
+ */
+static bool
+has_deferrable_check(List *fkeys)
+{
+	ListCell   *lc;
+
+	foreach(lc, fkeys)
+	{
+		SdForeignKey *fkey = lfirst(lc);
+
+		if (fkey->deferrable && fkey->on_delete == FKCONSTR_ACTION_NOACTION)
+			return true;
+	}
+	return false;
+}
+
+/* Can the executor lock rows as for a DELETE: is there a key that it may name? */
+static bool
+has_key_columns(Relation rel)
+{
+	Bitmapset  *columns = RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY);
+	bool		any = !bms_is_empty(columns);
+
+	bms_free(columns);
+	return any;
 }
 
 /* Error 0A000: the flag and deletion_id are changed by DELETE and undelete. */
@@ -189,11 +221,28 @@ working_slot(Virtual *v)
 	return v->slot;
 }
 
+/* The lock that a DELETE takes, after the weaker one of an UPDATE. */
+static void
+lock_row(Virtual *v, TriggerData *data)
+{
+	ItemPointerData tid = data->tg_trigtuple->t_self;
+	TM_FailureData failure;
+	TM_Result	result;
+
+	result = table_tuple_lock(data->tg_relation, &tid, v->estate->es_snapshot,
+							  working_slot(v), v->estate->es_output_cid,
+							  LockTupleExclusive, LockWaitBlock, 0, &failure);
+	if (result != TM_Ok)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+	ExecClearTuple(v->slot);
+}
+
 /*
  * MERGE: the row is deleted if it was live, is not now, and carries the id of
  * this transaction's deletion.  Triggers of the user for UPDATE are switched
- * on and off accordingly.  The lock that a DELETE takes comes here, after the
- * weaker one of an UPDATE.
+ * on and off accordingly.
  */
 static bool
 decide(Virtual *v, TriggerData *data)
@@ -211,21 +260,8 @@ decide(Virtual *v, TriggerData *data)
 		if (TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype) &&
 			!triggers->triggers[i].tgisinternal)
 			triggers->triggers[i].tgenabled = v->deleting ? TRIGGER_DISABLED : v->user_enabled[i];
-	if (v->deleting && deletes_need_lock(data->tg_relation))
-	{
-		ItemPointerData tid = data->tg_trigtuple->t_self;
-		TM_FailureData failure;
-		TM_Result	result;
-
-		result = table_tuple_lock(data->tg_relation, &tid, v->estate->es_snapshot,
-								  working_slot(v), v->estate->es_output_cid,
-								  LockTupleExclusive, LockWaitBlock, 0, &failure);
-		if (result != TM_Ok)
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("could not serialize access due to concurrent update")));
-		ExecClearTuple(v->slot);
-	}
+	if (v->deleting && v->lock)
+		lock_row(v, data);
 	return v->deleting || !v->keeps ||
 		!sd_undeleting_keeps(data->tg_relation, &v->table, data->tg_trigtuple);
 }
@@ -257,20 +293,14 @@ call_user_trigger(Virtual *v, TriggerData *data)
 static void
 capture(Virtual *v, TriggerData *data)
 {
-	TupleDesc	desc = RelationGetDescr(data->tg_relation);
 	ListCell   *lc;
 
 	v->target->rows++;
 	foreach(lc, v->captures)
 	{
 		Capture    *c = lfirst(lc);
-		SdDeleted  *deleted = c->deleted;
 
-		for (int i = 0; i < deleted->natts; i++)
-			deleted->values[i] = heap_getattr(data->tg_trigtuple, c->atts[i], desc,
-											  &deleted->nulls[i]);
-		tuplestore_putvalues(deleted->rows->store, deleted->rows->desc,
-							 deleted->values, deleted->nulls);
+		sd_deleted_add(c->deleted, c->atts, data->tg_relation, data->tg_trigtuple);
 	}
 	if (v->events->ri_TrigDesc->trig_delete_after_row || v->target->transition)
 		ExecARDeleteTriggers(v->estate, v->events, &data->tg_trigtuple->t_self, NULL,
@@ -295,6 +325,8 @@ check_parents(Virtual *v, TriggerData *data)
 {
 	ListCell   *lc;
 
+	if (v->lock)
+		lock_row(v, data);
 	if (!TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(data->tg_trigtuple->t_data)))
 		return;
 	foreach(lc, v->fkeys)
@@ -722,6 +754,7 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, bool own_rows,
 		deciding->user_enabled = palloc0(n + 1);
 		for (int i = 0; i < n; i++)
 			deciding->user_enabled[i] = triggers->triggers[i].tgenabled;
+		deciding->lock = deletes_need_lock(leaf->ri_RelationDesc) || has_deferrable_check(unchecked);
 	}
 	for (int i = 0; i < noriginal; i++)
 		if (is_user_delete_row_trigger(&original->triggers[i]) &&
@@ -735,6 +768,7 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, bool own_rows,
 		v = set_virtual(leaf, n++, ROLE_PARENTS, estate, &table, target, NULL);
 		v->decide = deciding;
 		v->fkeys = unchecked;
+		v->lock = has_deferrable_check(unchecked) && !has_key_columns(leaf->ri_RelationDesc);
 	}
 	conditions = has_after_condition(events);
 	for (int i = 0; conditions && i < noriginal; i++)

@@ -11,17 +11,23 @@
  * for the session to say:
  *   - is there a row to refer to (SELECT ... FOR KEY SHARE on the referenced
  *     table): live rows, so that nobody refers to a deleted one;
- *   - which rows refer to this one (SELECT, DELETE, UPDATE of the referencing
- *     table): all rows, so that a real delete or a new key never leaves a
- *     deleted row behind, dangling;
+ *   - which rows refer to this one (DELETE, UPDATE of the referencing table):
+ *     all rows, so that a real delete or a new key never leaves a deleted row
+ *     behind, dangling;
+ *   - does a row refer to this one (SELECT ... FOR KEY SHARE on the referencing
+ *     table): live rows, and deleted ones whose parent is not there any more.
+ *     The parent of a soft delete still is;
  *   - does a new foreign key hold (a join of both): all rows.
  */
 #include "postgres.h"
 
+#include "access/table.h"
+#include "catalog/pg_authid.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
 #include "convert.h"
+#include "fkey.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -31,6 +37,8 @@
 #include "replication/walsender.h"
 #include "settings.h"
 #include "utils/inval.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
 #include "visibility.h"
@@ -141,6 +149,146 @@ foreign_key_query(Query *query, const char *source)
 	}
 }
 
+typedef struct ParentContext
+{
+	const SdForeignKey *fkey;
+	bool		fits;			/* are the parameters of the parent's types? */
+} ParentContext;
+
+/*
+ * Turns "$1 = child column" into "parent column = child column", as seen from a
+ * subquery whose only relation is the parent.
+ */
+static Node *
+compare_parent(Node *node, ParentContext *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (IsA(node, Param))
+	{
+		Param	   *param = (Param *) node;
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+
+		if (param->paramid > context->fkey->nkeys)
+		{
+			context->fits = false;
+			return node;
+		}
+		get_atttypetypmodcoll(context->fkey->parent, context->fkey->parent_att[param->paramid - 1],
+							  &type, &typmod, &collation);
+		context->fits &= type == param->paramtype;
+		return (Node *) makeVar(1, context->fkey->parent_att[param->paramid - 1],
+								type, typmod, collation, 0);
+	}
+	if (IsA(node, Var))
+	{
+		Var		   *var = copyObject((Var *) node);
+
+		var->varlevelsup++;
+		return (Node *) var;
+	}
+	return expression_tree_mutator(node, compare_parent, context);
+}
+
+/* Does the query compare the columns of this foreign key, in its order? */
+static bool
+compares_columns(Node *quals, const SdForeignKey *fkey)
+{
+	List	   *vars = pull_var_clause(quals, 0);
+
+	if (list_length(vars) != fkey->nkeys)
+		return false;
+	for (int i = 0; i < fkey->nkeys; i++)
+		if (list_nth_node(Var, vars, i)->varattno != fkey->child_att[i])
+			return false;
+	return true;
+}
+
+/*
+ * SELECT FROM parent WHERE quals.  The owner of the child, as whom the query
+ * runs, need not be allowed to read the parent: nothing of it is shown.
+ */
+static Query *
+select_parent(Oid parent, Node *quals)
+{
+	Relation	rel = table_open(parent, AccessShareLock);
+	Query	   *query = makeNode(Query);
+	RangeTblEntry *rte = makeNode(RangeTblEntry);
+	RangeTblRef *reference = makeNode(RangeTblRef);
+	SdPermissions *permissions;
+
+	rte->rtekind = RTE_RELATION;
+	rte->relid = parent;
+	rte->relkind = rel->rd_rel->relkind;
+	rte->rellockmode = AccessShareLock;
+	rte->inh = rte->relkind == RELKIND_PARTITIONED_TABLE;
+	rte->inFromCl = true;
+	rte->eref = makeAlias(pstrdup(RelationGetRelationName(rel)), NIL);
+	for (int i = 0; i < RelationGetNumberOfAttributes(rel); i++)
+		rte->eref->colnames =
+			lappend(rte->eref->colnames,
+					makeString(pstrdup(NameStr(TupleDescAttr(RelationGetDescr(rel), i)->attname))));
+	table_close(rel, NoLock);
+
+	reference->rtindex = 1;
+	query->commandType = CMD_SELECT;
+	query->canSetTag = true;
+	query->rtable = list_make1(rte);
+	permissions = sd_add_permissions(query, rte);
+	permissions->requiredPerms = ACL_SELECT;
+	permissions->checkAsUser = BOOTSTRAP_SUPERUSERID;
+	query->jointree = makeFromExpr(list_make1(reference), quals);
+	return query;
+}
+
+/*
+ * PostgreSQL asks whether a row refers to one that has been deleted or has a new
+ * key.  Of a registered table live rows do, and deleted rows if their parent is
+ * not there: then they would dangle.  If it is there, deleted or not, there was
+ * a soft delete, and nobody but undelete will miss it.  Where several foreign
+ * keys compare the same columns the query does not tell which one asks; the
+ * parents of all must be there.
+ */
+static void
+pass_over_deleted_children(Query *query)
+{
+	Oid			child = linitial_node(RangeTblEntry, query->rtable)->relid;
+	Node	   *quals = query->jointree->quals;
+	List	   *counts = NIL;
+	SdTable		table;
+	Relation	rel;
+	ListCell   *lc;
+
+	if (!sd_registered(child, &table))
+		return;
+	rel = table_open(child, AccessShareLock);
+	foreach(lc, sd_fkeys_from(rel))
+	{
+		ParentContext context = {.fkey = lfirst(lc),.fits = true};
+		SubLink    *exists;
+		Node	   *parent_quals;
+
+		if (context.fkey->child != child || !compares_columns(quals, context.fkey))
+			continue;
+		parent_quals = compare_parent(quals, &context);
+		if (!context.fits)
+			continue;
+		exists = makeNode(SubLink);
+		exists->subLinkType = EXISTS_SUBLINK;
+		exists->subselect = (Node *) select_parent(context.fkey->parent, parent_quals);
+		exists->location = -1;
+		counts = lappend(counts, make_notclause((Expr *) exists));
+	}
+	table_close(rel, NoLock);
+	if (counts == NIL)
+		return;
+	counts = lcons(sd_live_condition(&table, 1), counts);
+	query->jointree->quals = make_and_qual(quals, (Node *) make_orclause(counts));
+	query->hasSubLinks = true;
+}
+
 /*
  * Is this the query by which ALTER TABLE validates a foreign key?  See
  * RI_Initial_Check() and RI_PartitionRemove_Check(): a join of two tables
@@ -218,7 +366,11 @@ sd_planning_begin(SdPlanning *planning, Query *query, const char *source)
 		planning->foreign_key = kind != FK_NONE;
 		planning->by_setting = true;
 		if (kind == FK_REFERENCING)
+		{
 			planning->rows = SD_ROWS_ALL;
+			if (query->commandType == CMD_SELECT)
+				pass_over_deleted_children(query);
+		}
 		else if (kind == FK_REFERENCED)
 			planning->rows = !row_security || sd_utility == SD_UTILITY_ALTER_TABLE ?
 				SD_ROWS_ALL : SD_ROWS_LIVE;
