@@ -64,6 +64,16 @@ INSERT INTO p VALUES (99, 99);
 DELETE FROM p WHERE id = 99;
 ALTER TABLE loose VALIDATE CONSTRAINT dangling;
 INSERT INTO loose VALUES (3, 99);
+-- nor one that does not hold for live rows, to whom a deleted parent is none
+CREATE TABLE loose2 (p_id int, p_k int);
+INSERT INTO loose2 VALUES (2, 2), (99, 99);
+ALTER TABLE loose2 ADD CONSTRAINT dangling FOREIGN KEY (p_id) REFERENCES p;
+ALTER TABLE loose2 ADD CONSTRAINT dangling FOREIGN KEY (p_id) REFERENCES p NOT VALID;
+SELECT relation FROM softdelete_register('loose2');
+ALTER TABLE loose2 VALIDATE CONSTRAINT dangling;
+DELETE FROM loose2 WHERE p_id = 99;
+ALTER TABLE loose2 VALIDATE CONSTRAINT dangling;
+ALTER TABLE loose2 ADD FOREIGN KEY (p_k) REFERENCES p (k);
 
 -- a row inserted and deleted in one statement does not escape the check
 CREATE TABLE esc_p (id int PRIMARY KEY);

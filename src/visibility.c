@@ -17,7 +17,8 @@
  *   - does a row refer to this one (SELECT ... FOR KEY SHARE on the referencing
  *     table): live rows, and deleted ones whose parent is not there any more.
  *     The parent of a soft delete still is;
- *   - does a new foreign key hold (a join of both): all rows.
+ *   - does a new foreign key hold (a join of both): all rows, but for a live row
+ *     a deleted parent is none.
  */
 #include "postgres.h"
 
@@ -321,6 +322,34 @@ is_validation(Query *query)
 	return fk && pk;
 }
 
+/*
+ * RI_Initial_Check() looks for rows without a parent by a left join: to a live
+ * row a deleted parent is none.  Not under row_security = off, as when a dump is
+ * restored.
+ */
+static void
+demand_live_parents(Query *query)
+{
+	JoinExpr   *join = linitial(query->jointree->fromlist);
+	Index		fk;
+	Index		pk;
+	SdTable		parent;
+	SdTable		child;
+	Expr	   *holds;
+
+	if (!row_security || !IsA(join, JoinExpr) || join->jointype != JOIN_LEFT ||
+		!IsA(join->larg, RangeTblRef) || !IsA(join->rarg, RangeTblRef))
+		return;
+	fk = ((RangeTblRef *) join->larg)->rtindex;
+	pk = ((RangeTblRef *) join->rarg)->rtindex;
+	if (!sd_registered(rt_fetch(pk, query->rtable)->relid, &parent))
+		return;
+	holds = sd_live_condition(&parent, pk);
+	if (sd_registered(rt_fetch(fk, query->rtable)->relid, &child))
+		holds = make_orclause(list_make2(sd_deleted_condition(&child, fk), holds));
+	join->quals = make_and_qual(join->quals, (Node *) holds);
+}
+
 /* Does the session see all rows in a SELECT, whatever show_deleted says? */
 bool
 sd_shows_all_rows(void)
@@ -358,7 +387,10 @@ sd_planning_begin(SdPlanning *planning, Query *query, const char *source)
 	if (planning->own && planning->own->kind != SD_RUN_PLAIN)
 		planning->rows = planning->own->kind == SD_RUN_LIVE ? SD_ROWS_LIVE : SD_ROWS_ALL;
 	else if (planning->own == NULL && is_validation(query))
+	{
 		planning->rows = SD_ROWS_ALL;
+		demand_live_parents(query);
+	}
 	else
 	{
 		ForeignKeyQuery kind = planning->own ? FK_NONE : foreign_key_query(query, source);
