@@ -18,7 +18,7 @@ CREATE TEMP TABLE keys_before AS SELECT i.indexrelid::regclass::text AS name, pg
   FROM pg_index i LEFT JOIN pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid WHERE i.indrelid = 't'::regclass;
 SELECT * FROM softdelete_register('t');
 \d t
-SELECT indexrelid::regclass, indisclustered, obj_description(indexrelid, 'pg_class') FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1::text;
+SELECT indexrelid::regclass, indisclustered, obj_description(indexrelid, 'pg_class') FROM pg_index WHERE indrelid = 't'::regclass ORDER BY indexrelid::regclass::text COLLATE "C";
 -- they count live rows only
 INSERT INTO t VALUES (1, 'a@x', 1, 'L', 1, 1, 1, 1, 1);
 INSERT INTO t VALUES (2, 'a@x', 2, 'M', 2, 2, 2, 2, 2);
@@ -51,7 +51,7 @@ CREATE UNIQUE INDEX CONCURRENTLY t_conc ON t (low, z);
 ALTER TABLE t ADD CONSTRAINT using_index UNIQUE USING INDEX t_conc;
 ALTER TABLE t ADD COLUMN also int, ADD UNIQUE (also);
 ALTER TABLE t ADD CONSTRAINT def UNIQUE (x, d) DEFERRABLE, ADD CONSTRAINT chk CHECK (x > 0);
-SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid), obj_description(indexrelid, 'pg_class') FROM pg_index WHERE indrelid = 't'::regclass ORDER BY 1::text;
+SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid), obj_description(indexrelid, 'pg_class') FROM pg_index WHERE indrelid = 't'::regclass ORDER BY indexrelid::regclass::text COLLATE "C";
 -- known by the names of constraints
 ALTER TABLE t RENAME CONSTRAINT "Other" TO another;
 ALTER TABLE t DROP CONSTRAINT another, ADD COLUMN more int, DROP CONSTRAINT t_x_y_d_key CASCADE;
@@ -66,8 +66,20 @@ SET row_security = off;
 ALTER TABLE t ADD CONSTRAINT restored UNIQUE (id, y, z);
 CREATE UNIQUE INDEX t_restored ON t (z, y, id);
 RESET row_security;
-SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = 't'::regclass AND indexrelid::regclass::text LIKE '%restored' ORDER BY 1::text;
+SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = 't'::regclass AND indexrelid::regclass::text LIKE '%restored' ORDER BY indexrelid::regclass::text COLLATE "C";
 DROP INDEX t_restored; ALTER TABLE t DROP CONSTRAINT restored, DROP CONSTRAINT def, DROP COLUMN more, DROP COLUMN later, DROP CONSTRAINT ex2; DROP INDEX t_xz, t_xz_part, t_mine;
+-- a foreign key can still be made to what has become partial, unless deleted rows are in the way
+CREATE TABLE target (id int PRIMARY KEY, a int UNIQUE, b int, UNIQUE (b, a), c int CONSTRAINT c_key UNIQUE);
+COMMENT ON CONSTRAINT c_key ON target IS 'referable';
+INSERT INTO target VALUES (1, 1, 1, 1), (2, 2, 2, 2);
+SELECT note FROM softdelete_register('target');
+CREATE TABLE fk1 (m int REFERENCES target (a), b int, a int, FOREIGN KEY (a, b) REFERENCES target (a, b));
+CREATE TABLE fk2 (c int);
+ALTER TABLE fk2 ADD FOREIGN KEY (c) REFERENCES target (c);
+ALTER TABLE fk2 ADD COLUMN a int REFERENCES target (nope);
+SELECT indexrelid::regclass, indpred IS NULL AS is_full, obj_description(c.oid, 'pg_constraint') FROM pg_index LEFT JOIN pg_constraint c ON conindid = indexrelid AND contype = 'u' WHERE indrelid = 'target'::regclass ORDER BY indexrelid::regclass::text COLLATE "C";
+CREATE TABLE fk3 (m text REFERENCES t (mail));
+DROP TABLE target, fk1, fk2;
 -- renamed, and back as they were
 ALTER TABLE t RENAME COLUMN active TO is_live;
 SELECT softdelete_unregister('t');
@@ -89,7 +101,7 @@ SELECT count(*) FROM t;
 -- and again
 SELECT note FROM softdelete_register('t', partial_unique := false);
 ALTER TABLE t ADD CONSTRAINT full_key UNIQUE (x, y);
-SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 't'::regclass AND indpred IS NULL ORDER BY 1::text;
+SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 't'::regclass AND indpred IS NULL ORDER BY indexrelid::regclass::text COLLATE "C";
 
 -- a very large table: the commands, and what they do
 CREATE TABLE large (id int PRIMARY KEY, mail text UNIQUE, r int, w int, EXCLUDE USING btree (r WITH =));
@@ -113,7 +125,7 @@ INSERT INTO part VALUES (1, 'a'), (11, 'a');
 DELETE FROM part;
 INSERT INTO part VALUES (2, 'a'), (12, 'a');
 CREATE TABLE part3 PARTITION OF part FOR VALUES FROM (20) TO (30);
-SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = ANY ('{part,part1,part2,part3}'::regclass[]) ORDER BY 1::text;
+SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = ANY ('{part,part1,part2,part3}'::regclass[]) ORDER BY indexrelid::regclass::text COLLATE "C";
 INSERT INTO part VALUES (2, 'a') ON CONFLICT (mail, k) DO UPDATE SET mail = 'upserted';
 SELECT k, mail FROM part ORDER BY k;
 ALTER TABLE part DROP CONSTRAINT part_key;
@@ -121,12 +133,12 @@ CREATE TABLE kid (code text UNIQUE) INHERITS (t);
 CREATE TABLE base (id int PRIMARY KEY, code text UNIQUE);
 CREATE TABLE derived (PRIMARY KEY (id), UNIQUE (code)) INHERITS (base);
 SELECT * FROM softdelete_register('base');
-SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = ANY ('{derived,base}'::regclass[]) ORDER BY 1::text;
+SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = ANY ('{derived,base}'::regclass[]) ORDER BY indexrelid::regclass::text COLLATE "C";
 SELECT softdelete_unregister('derived');
 SELECT softdelete_unregister('part1');
 SELECT softdelete_unregister('base');
 SELECT softdelete_unregister('base');
-SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = ANY ('{derived,base}'::regclass[]) ORDER BY 1::text;
+SELECT indexrelid::regclass, pg_get_expr(indpred, indrelid) FROM pg_index WHERE indrelid = ANY ('{derived,base}'::regclass[]) ORDER BY indexrelid::regclass::text COLLATE "C";
 
 -- only the owner
 CREATE ROLE partial_nobody;

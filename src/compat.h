@@ -166,6 +166,13 @@ sd_is_owner(Oid relid, Oid role)
 #define sd_constraint_without_overlaps(constraint) (false)
 #endif
 
+/* 18: foreign keys can be not enforced */
+#if PG_VERSION_NUM >= 180000
+#define sd_constraint_is_enforced(form) ((form)->conenforced)
+#else
+#define sd_constraint_is_enforced(form) (true)
+#endif
+
 /* 18: RelationGetPrimaryKeyIndex asks whether a deferrable key will do */
 static inline Oid
 sd_primary_key_index(Relation rel)

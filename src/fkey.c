@@ -72,6 +72,7 @@ read_fkey(Oid constraint)
 	fkey->child = form->conrelid;
 	fkey->parent = form->confrelid;
 	fkey->on_delete = form->confdeltype;
+	fkey->enforced = sd_constraint_is_enforced(form);
 	fkey->validated = form->convalidated;
 	fkey->deferrable = form->condeferrable;
 	DeconstructFkConstraintRow(tuple, &fkey->nkeys, fkey->child_att,
@@ -214,7 +215,7 @@ sd_fkeys_above(Relation child)
 	return fkeys;
 }
 
-/* The foreign keys of this very table to others. */
+/* The foreign keys of this very table to others, as far as they are enforced. */
 List *
 sd_fkeys_from(Relation child)
 {
@@ -228,7 +229,7 @@ sd_fkeys_from(Relation child)
 	{
 		SdForeignKey *fkey = read_fkey(lfirst_oid(lc));
 
-		if (!contains(fkeys, fkey->id))
+		if (fkey->enforced && !contains(fkeys, fkey->id))
 			fkeys = lappend(fkeys, fkey);
 	}
 	return fkeys;

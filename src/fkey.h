@@ -25,6 +25,7 @@ typedef struct SdForeignKey
 								 * that is really referenced, else InvalidOid */
 	Oid			child_part;		/* sd_fkeys_above(): likewise of child */
 	char		on_delete;		/* FKCONSTR_ACTION_* */
+	bool		enforced;
 	bool		validated;
 	bool		deferrable;		/* may SET CONSTRAINTS defer its check? */
 	int			nkeys;

@@ -300,6 +300,48 @@ rename_constraint(RenameStmt *statement)
 	return (Node *) copy;
 }
 
+/* A new foreign key to a key that has become partial: it has to be full. */
+static void
+reference_key(const Constraint *constraint)
+{
+	SdTable		table;
+	Oid			relid;
+
+	if (constraint->contype != CONSTR_FOREIGN || constraint->pk_attrs == NIL)
+		return;
+	relid = registered_table(constraint->pktable, &table);
+	if (OidIsValid(relid))
+		sd_keys_make_referable(relid, table.flag, constraint->pk_attrs);
+}
+
+/* The same for an element of a table's definition. */
+static void
+reference_keys(Node *element)
+{
+	ListCell   *lc;
+
+	if (element == NULL)
+		return;
+	if (IsA(element, Constraint))
+		reference_key((Constraint *) element);
+	else if (IsA(element, ColumnDef))
+		foreach(lc, ((ColumnDef *) element)->constraints)
+			reference_keys(lfirst(lc));
+}
+
+static void
+reference_keys_of(Node *utility)
+{
+	ListCell   *lc;
+
+	if (IsA(utility, CreateStmt))
+		foreach(lc, ((CreateStmt *) utility)->tableElts)
+			reference_keys(lfirst(lc));
+	else
+		foreach(lc, ((AlterTableStmt *) utility)->cmds)
+			reference_keys(lfirst_node(AlterTableCmd, lc)->def);
+}
+
 /*
  * Before a utility statement runs: returns it, or a copy that runs in its
  * place; in *ddl what there will be to do afterwards.
@@ -307,11 +349,17 @@ rename_constraint(RenameStmt *statement)
 Node *
 sd_keyddl_prepare(Node *utility, SdKeyDdl *ddl)
 {
+	if (sd_keys_changing())
+		return utility;
 	switch (nodeTag(utility))
 	{
 		case T_IndexStmt:
 			return create_index((IndexStmt *) utility);
+		case T_CreateStmt:
+			reference_keys_of(utility);
+			return utility;
 		case T_AlterTableStmt:
+			reference_keys_of(utility);
 			return alter_table((AlterTableStmt *) utility, ddl);
 		case T_RenameStmt:
 			if (((RenameStmt *) utility)->renameType == OBJECT_TABCONSTRAINT)

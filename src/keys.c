@@ -310,9 +310,17 @@ where_clause(const Key *key, Node *predicate)
 	return psprintf(" WHERE (%s)", deparse(predicate, key->relid));
 }
 
-/* Puts a key with another condition in the place of this one. */
+static bool changing = false;
+
+/* Is DDL of our own under way, which is not to be changed? */
+bool
+sd_keys_changing(void)
+{
+	return changing;
+}
+
 static void
-replace_key(const Key *key, Node *predicate)
+build_key(const Key *key, Node *predicate)
 {
 	bool		was_constraint = OidIsValid(key->constraint) && !key->exclusion;
 	bool		to_constraint = predicate == NULL && key->marked;
@@ -334,6 +342,22 @@ replace_key(const Key *key, Node *predicate)
 		comment = with_mark(comment);
 	if (comment)
 		set_comment(key, key->exclusion || to_constraint, comment);
+}
+
+/* Puts a key with another condition in the place of this one. */
+static void
+replace_key(const Key *key, Node *predicate)
+{
+	changing = true;
+	PG_TRY();
+	{
+		build_key(key, predicate);
+	}
+	PG_FINALLY();
+	{
+		changing = false;
+	}
+	PG_END_TRY();
 }
 
 /*
@@ -608,6 +632,56 @@ sd_keys_make_full(Oid relid, AttrNumber flag)
 
 		replace_key(key, without_live(key->predicate, flag));
 	}
+}
+
+/* Is the index over just these columns (names), in any order, of live rows? */
+static bool
+is_key_over(Relation index, AttrNumber flag, List *columns)
+{
+	Form_pg_index form = index->rd_index;
+
+	if (!form->indisunique || form->indisexclusion || form->indnkeyatts != list_length(columns) ||
+		list_length(RelationGetIndexPredicate(index)) != 1 || !sd_key_is_partial(index, flag))
+		return false;
+	for (int i = 0; i < form->indnkeyatts; i++)
+	{
+		bool		found = false;
+		ListCell   *lc;
+
+		foreach(lc, columns)
+			found |= get_attnum(form->indrelid, strVal(lfirst(lc))) == form->indkey.values[i];
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+/*
+ * Makes the key over these columns (names) full again, so that a foreign key can
+ * reference it; says so in a NOTICE.  Nothing happens where there is none.
+ */
+void
+sd_keys_make_referable(Oid relid, AttrNumber flag, List *columns)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	Key		   *key = NULL;
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
+
+		if (!index->rd_rel->relispartition && is_key_over(index, flag, columns))
+			key = read_key(index);
+		index_close(index, NoLock);
+	}
+	table_close(rel, NoLock);
+	if (key == NULL)
+		return;
+	replace_key(key, NULL);
+	ereport(NOTICE,
+			(errmsg("unique key \"%s\" of registered table \"%s\" counts deleted rows again, for a foreign key to reference it",
+					key->name, get_rel_name(relid))));
 }
 
 /*

@@ -9,12 +9,14 @@
 #include "nodes/pg_list.h"
 #include "utils/relcache.h"
 
+extern bool sd_keys_changing(void);
 extern bool sd_key_is_partial(Relation index, AttrNumber flag);
 extern bool sd_key_is_referenced(Oid index);
 extern void sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note);
 extern bool sd_keys_take_prepared(Oid relid, AttrNumber flag, StringInfo note);
 extern void sd_keys_make_new_partial(Oid relid, AttrNumber flag, List *known);
 extern void sd_keys_make_full(Oid relid, AttrNumber flag);
+extern void sd_keys_make_referable(Oid relid, AttrNumber flag, List *columns);
 extern Oid	sd_keys_former_constraint(Oid relid, const char *name);
 extern void sd_keys_mark(Oid index);
 

@@ -104,6 +104,7 @@ static void
 refuse_parts(Relation rel)
 {
 	Oid			relid = RelationGetRelid(rel);
+	ListCell   *lc;
 
 	if (rel->rd_rel->relispartition)
 		ereport(ERROR,
@@ -111,19 +112,18 @@ refuse_parts(Relation rel)
 				 errmsg("cannot register partition \"%s\" alone", RelationGetRelationName(rel)),
 				 errhint("Register the partitioned table \"%s\".",
 						 get_rel_name(sd_partition_root(relid)))));
-	if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-	{
-		List	   *all = find_all_inheritors(relid, AccessExclusiveLock, NULL);
-		ListCell   *lc;
-
-		foreach(lc, all)
-			if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
-				ereport(ERROR,
-						(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-						 errmsg("cannot register table \"%s\": its partition \"%s\" is a foreign table",
-								RelationGetRelationName(rel), get_rel_name(lfirst_oid(lc))),
-						 errhint("Detach the foreign partition first.")));
-	}
+	foreach(lc, find_all_inheritors(relid, AccessExclusiveLock, NULL))
+		if (get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot register table \"%s\": its %s \"%s\" is a foreign table",
+							RelationGetRelationName(rel),
+							get_rel_relispartition(lfirst_oid(lc)) ? "partition" : "child",
+							get_rel_name(lfirst_oid(lc))),
+					 get_rel_relispartition(lfirst_oid(lc)) ?
+					 errhint("Detach the foreign partition first.") :
+					 errhint("Run ALTER FOREIGN TABLE %s NO INHERIT first.",
+							 sd_quoted_relation(lfirst_oid(lc)))));
 }
 
 /* The tables from which this one inherits directly. */
@@ -146,7 +146,23 @@ sd_inheritance_parents(Oid relid)
 	return parents;
 }
 
-/* A key over a period that references the table would see deleted rows. */
+static bool
+is_period_key(const SdForeignKey *fkey)
+{
+	HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(fkey->id));
+	bool		period;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for constraint %u", fkey->id);
+	period = sd_constraint_is_period((Form_pg_constraint) GETSTRUCT(tuple));
+	ReleaseSysCache(tuple);
+	return period;
+}
+
+/*
+ * A key over a period would see the rows that the session sees: deleted ones, or
+ * none of them where they must count.
+ */
 static void
 refuse_period_keys(Relation rel)
 {
@@ -155,20 +171,48 @@ refuse_period_keys(Relation rel)
 	foreach(lc, sd_fkeys_below(rel))
 	{
 		SdForeignKey *fkey = lfirst(lc);
-		HeapTuple	tuple = SearchSysCache1(CONSTROID, ObjectIdGetDatum(fkey->id));
-		bool		period;
 
-		if (!HeapTupleIsValid(tuple))
-			elog(ERROR, "cache lookup failed for constraint %u", fkey->id);
-		period = sd_constraint_is_period((Form_pg_constraint) GETSTRUCT(tuple));
-		ReleaseSysCache(tuple);
-		if (period)
+		if (is_period_key(fkey))
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("cannot register table \"%s\": foreign key constraint \"%s\" of table \"%s\" references it over a period",
 							RelationGetRelationName(rel), fkey->name, get_rel_name(fkey->child)),
 					 errhint("Drop that foreign key first.")));
 	}
+	foreach(lc, sd_fkeys_above(rel))
+	{
+		SdForeignKey *fkey = lfirst(lc);
+
+		if (is_period_key(fkey))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("cannot register table \"%s\": its foreign key constraint \"%s\" is over a period",
+							RelationGetRelationName(rel), fkey->name),
+					 errhint("Drop that foreign key first.")));
+	}
+}
+
+/* The same after a table has been given foreign keys. */
+void
+sd_refuse_new_period_keys(Oid relid)
+{
+	Relation	rel = relation_open(relid, AccessShareLock);
+	ListCell   *lc;
+
+	foreach(lc, sd_fkeys_above(rel))
+	{
+		SdForeignKey *fkey = lfirst(lc);
+
+		if (is_period_key(fkey) &&
+			(sd_registered(fkey->parent, NULL) || sd_registered(relid, NULL)))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("foreign key constraint \"%s\" of table \"%s\" is over a period, and table \"%s\" is registered",
+							fkey->name, RelationGetRelationName(rel),
+							get_rel_name(sd_registered(relid, NULL) ? relid : fkey->parent)),
+					 errhint("Use a foreign key without PERIOD.")));
+	}
+	relation_close(rel, NoLock);
 }
 
 /* Error 42501 unless the current user owns the table. */
@@ -306,6 +350,17 @@ guard_table(Oid relid, const char *flag, const char *deletion_id, bool partial_u
 	add_guard(relid, flag, deletion_id, !partial_unique);
 }
 
+/*
+ * Makes the columns of a table that was registered with another known again, for
+ * a registration by itself.
+ */
+void
+sd_mark_columns(Oid relid, const char *flag, const char *deletion_id)
+{
+	CreateComments(relid, RelationRelationId, get_attnum(relid, flag), FLAG_COMMENT);
+	CreateComments(relid, RelationRelationId, get_attnum(relid, deletion_id), DELETION_ID_COMMENT);
+}
+
 /* ---------- notes ---------- */
 
 static void
@@ -345,6 +400,37 @@ warn_about_children(Relation rel)
 }
 
 /* ---------- registration ---------- */
+
+/*
+ * A table that inherits from several must find itself registered in the same way
+ * from whichever it is looked at.
+ */
+void
+sd_refuse_mixed_parents(Oid relid)
+{
+	ListCell   *lc;
+
+	foreach(lc, sd_inheritance_parents(relid))
+	{
+		Oid			parent = lfirst_oid(lc);
+
+		if (!sd_registered(parent, NULL))
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("table \"%s\" inherits from table \"%s\", which is not registered, and from one that is",
+							get_rel_name(relid), get_rel_name(parent)),
+					 errhint("Run ALTER TABLE %s NO INHERIT %s, or register that table before it has this child.",
+							 sd_quoted_relation(relid), sd_quoted_relation(parent))));
+		if (strcmp(sd_flag_name(relid), sd_flag_name(parent)) != 0 ||
+			strcmp(sd_deletion_id_name(relid), sd_deletion_id_name(parent)) != 0)
+			ereport(ERROR,
+					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+					 errmsg("table \"%s\" inherits from tables that are registered with different columns",
+							get_rel_name(relid)),
+					 errhint("Give the columns of table \"%s\" the same names, \"%s\" and \"%s\".",
+							 get_rel_name(parent), sd_flag_name(relid), sd_deletion_id_name(relid))));
+	}
+}
 
 /*
  * Registers one table, and its inheritance children with it; NULL if it is
@@ -387,6 +473,8 @@ register_one(Oid relid, bool partial_unique)
 		if (!sd_registered(lfirst_oid(lc), NULL))
 			guard_table(lfirst_oid(lc), flag, deletion_id, partial_unique, note);
 	CommandCounterIncrement();
+	foreach(lc, children)
+		sd_refuse_mixed_parents(lfirst_oid(lc));
 	sd_event_log("register", 0, relid, 0);
 	return note;
 }
@@ -400,7 +488,8 @@ sd_register_inherited(Oid relid)
 {
 	ListCell   *lc;
 
-	if (get_rel_relispartition(relid) || sd_registered(relid, NULL))
+	if (get_rel_relispartition(relid) || get_rel_relkind(relid) == RELKIND_FOREIGN_TABLE ||
+		sd_registered(relid, NULL))
 		return;
 	foreach(lc, sd_inheritance_parents(relid))
 		if (sd_registered(lfirst_oid(lc), NULL))

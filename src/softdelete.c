@@ -14,6 +14,7 @@
 #include "explain.h"
 #include "fmgr.h"
 #include "follow.h"
+#include "hierarchy.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
@@ -137,10 +138,12 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 {
 	SdUtility	outer = sd_utility;
 	SdUtilityAfter after = {0};
+	List	   *changes;
 
 	sd_utility_depth++;
 	PG_TRY();
 	{
+		changes = sd_hierarchy_prepare(statement->utilityStmt);
 		statement = sd_utility_prepare(statement, &after);
 		if (next_process_utility)
 			next_process_utility(statement, source, read_only_tree, context, params,
@@ -149,6 +152,7 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 			standard_ProcessUtility(statement, source, read_only_tree, context, params,
 									environment, dest, completion);
 		sd_utility_done(&after);
+		sd_hierarchy_done(changes);
 	}
 	PG_FINALLY();
 	{
