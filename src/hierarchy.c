@@ -39,7 +39,7 @@ typedef struct Change
 		INHERIT,
 		NO_INHERIT,
 		CREATE_BELOW,			/* a table is made below others */
-		CONSTRAIN				/* a table may get a foreign key */
+		CONSTRAIN				/* a foreign key may be made or changed */
 	}			kind;
 	Oid			child;			/* InvalidOid for CREATE_BELOW */
 	RangeVar   *name;			/* CREATE_BELOW: of the table */
@@ -210,6 +210,7 @@ prepare_alter(AlterTableStmt *alter)
 				other = ((PartitionCmd *) command->def)->name;
 				break;
 			case AT_AddConstraint:
+			case AT_AlterConstraint:
 				changes = add_change(changes, CONSTRAIN, InvalidOid, relid);
 				continue;
 			default:
