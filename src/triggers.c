@@ -104,6 +104,9 @@ typedef struct Virtual
 	bool		deleting;		/* ROLE_DECIDE: what the current row is */
 	bool		keeps;			/* ROLE_DECIDE: may rows have to stay as they came
 								 * back? */
+	ExprState **checks;			/* ROLE_DECIDE: constraints and generated */
+	ExprState **generated;		/* columns that are not in force now: those */
+	int			ngenerated;		/* that do nothing, or the leaf's own */
 	struct Virtual *decide;		/* of the same leaf, when mixed: acts on deleted
 								 * rows only */
 	struct Virtual *decider;	/* ROLE_WATCH when mixed: acts on others only */
@@ -180,6 +183,28 @@ sd_refuse_flag_change(Oid relid, AttrNumber att)
 			 errhint("Use DELETE FROM %s and softdelete_undelete().", sd_quoted_relation(relid))));
 }
 
+/*
+ * Constraints and generated columns of a row do not stop it from being
+ * deleted or brought back: they are not evaluated.
+ */
+static void
+skip_constraints(ResultRelInfo *leaf)
+{
+	TupleConstr *constr = RelationGetDescr(leaf->ri_RelationDesc)->constr;
+
+	if (constr == NULL)
+		return;
+	if (constr->num_check > 0)
+		sd_check_exprs(leaf) = palloc0(constr->num_check * sizeof(ExprState *));
+	if (constr->has_generated_stored)
+	{
+		if (sd_generated_exprs(leaf) == NULL)
+			sd_generated_exprs(leaf) =
+				palloc0(RelationGetNumberOfAttributes(leaf->ri_RelationDesc) * sizeof(ExprState *));
+		sd_generated_count(leaf) = 0;
+	}
+}
+
 /* ---------- the virtual triggers at work ---------- */
 
 static bool
@@ -239,31 +264,65 @@ lock_row(Virtual *v, TriggerData *data)
 	ExecClearTuple(v->slot);
 }
 
+/* Exchanges the leaf's constraints and generated columns for those kept in v. */
+static void
+swap_constraints(Virtual *v)
+{
+	ExprState **checks = sd_check_exprs(v->leaf);
+	ExprState **generated = sd_generated_exprs(v->leaf);
+	int			ngenerated = sd_generated_count(v->leaf);
+
+	sd_check_exprs(v->leaf) = v->checks;
+	sd_generated_exprs(v->leaf) = v->generated;
+	sd_generated_count(v->leaf) = v->ngenerated;
+	v->checks = checks;
+	v->generated = generated;
+	v->ngenerated = ngenerated;
+}
+
 /*
- * MERGE: the row is deleted if it was live, is not now, and carries the id of
- * this transaction's deletion.  Triggers of the user for UPDATE are switched
- * on and off accordingly.
+ * MERGE: what the row at hand is.  While it is one that is deleted the user's
+ * row triggers for UPDATE are switched off, and so are transition tables for
+ * UPDATE, constraints and generated columns.  The statement may insert the next.
  */
-static bool
-decide(Virtual *v, TriggerData *data)
+static void
+set_deleting(Virtual *v, bool deleting)
 {
 	TriggerDesc *triggers = v->leaf->ri_TrigDesc;
+	TransitionCaptureState *transition = v->target->transition;
+
+	if (transition)
+	{
+		transition->tcs_update_old_table = !deleting && v->target->update_old_table;
+		transition->tcs_update_new_table = !deleting && v->target->update_new_table;
+	}
+	if (deleting == v->deleting)
+		return;
+	v->deleting = deleting;
+	for (int i = 1; v->user_enabled[i] != '\0'; i++)
+		if (TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype) &&
+			TRIGGER_FOR_ROW(triggers->triggers[i].tgtype) &&
+			!triggers->triggers[i].tgisinternal)
+			triggers->triggers[i].tgenabled = deleting ? TRIGGER_DISABLED : v->user_enabled[i];
+	swap_constraints(v);
+}
+
+/*
+ * MERGE: the row is deleted if it was live, is not now, and carries the id of
+ * this transaction's deletion.
+ */
+static void
+decide(Virtual *v, TriggerData *data)
+{
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
 	bool		isnull;
 	Datum		id = heap_getattr(data->tg_newtuple, v->table.deletion_id, desc, &isnull);
 
-	v->deleting = row_is_live(v, data->tg_trigtuple) &&
-		!row_is_live(v, data->tg_newtuple) &&
-		!isnull && DatumGetInt64(id) == sd_deletion_id();
-	v->target->state->mt_transition_capture = v->deleting ? NULL : v->target->user_transition;
-	for (int i = 1; v->user_enabled[i] != '\0'; i++)
-		if (TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype) &&
-			!triggers->triggers[i].tgisinternal)
-			triggers->triggers[i].tgenabled = v->deleting ? TRIGGER_DISABLED : v->user_enabled[i];
+	set_deleting(v, row_is_live(v, data->tg_trigtuple) &&
+				 !row_is_live(v, data->tg_newtuple) &&
+				 !isnull && DatumGetInt64(id) == sd_deletion_id());
 	if (v->deleting && v->lock)
 		lock_row(v, data);
-	return v->deleting || !v->keeps ||
-		!sd_undeleting_keeps(data->tg_relation, &v->table, data->tg_trigtuple);
 }
 
 /* Calls the user's BEFORE DELETE trigger; false if it vetoes. */
@@ -367,7 +426,14 @@ virtual_trigger(PG_FUNCTION_ARGS)
 	switch (v->role)
 	{
 		case ROLE_DECIDE:
-			proceed = decide(v, data);
+			if (TRIGGER_FIRED_BY_INSERT(data->tg_event))
+			{
+				set_deleting(v, false);
+				return PointerGetDatum(data->tg_trigtuple);
+			}
+			decide(v, data);
+			proceed = v->deleting || !v->keeps ||
+				!sd_undeleting_keeps(data->tg_relation, &v->table, data->tg_trigtuple);
 			break;
 		case ROLE_BEFORE:
 			proceed = call_user_trigger(v, data);
@@ -596,28 +662,6 @@ has_after_condition(const ResultRelInfo *events)
 }
 
 /*
- * Constraints and generated columns of a row do not stop it from being
- * deleted or brought back: they are not evaluated.
- */
-static void
-skip_constraints(ResultRelInfo *leaf)
-{
-	TupleConstr *constr = RelationGetDescr(leaf->ri_RelationDesc)->constr;
-
-	if (constr == NULL)
-		return;
-	if (constr->num_check > 0)
-		sd_check_exprs(leaf) = palloc0(constr->num_check * sizeof(ExprState *));
-	if (constr->has_generated_stored)
-	{
-		if (sd_generated_exprs(leaf) == NULL)
-			sd_generated_exprs(leaf) =
-				palloc0(RelationGetNumberOfAttributes(leaf->ri_RelationDesc) * sizeof(ExprState *));
-		sd_generated_count(leaf) = 0;
-	}
-}
-
-/*
  * In an UPDATE or MERGE a DELETE that reaches a partition is one half of a
  * row's move to another: it passes the guard.
  */
@@ -751,6 +795,8 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, bool own_rows,
 	{
 		deciding = set_virtual(leaf, 0, ROLE_DECIDE, estate, &table, target, NULL);
 		deciding->keeps = sd_undeleting_concerns(RelationGetRelid(leaf->ri_RelationDesc));
+		triggers->triggers[0].tgtype |= TRIGGER_TYPE_INSERT;
+		triggers->trig_insert_before_row = true;
 		deciding->user_enabled = palloc0(n + 1);
 		for (int i = 0; i < n; i++)
 			deciding->user_enabled[i] = triggers->triggers[i].tgenabled;
@@ -791,8 +837,16 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *leaf, bool own_rows,
 	if (deciding)
 		set_virtual(leaf, n++, ROLE_WATCH, estate, &table, target, NULL)->decider = deciding;
 	triggers->numtriggers = n;
-	if (!target->mixed)
-		skip_constraints(leaf);
+	if (deciding)
+	{
+		/* they are in force until a row is to be deleted */
+		deciding->checks = sd_check_exprs(leaf);
+		deciding->generated = sd_generated_exprs(leaf);
+		deciding->ngenerated = sd_generated_count(leaf);
+	}
+	skip_constraints(leaf);
+	if (deciding)
+		swap_constraints(deciding);
 }
 
 static ResultRelInfo **
@@ -831,7 +885,17 @@ sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, bool own_rows
 	target->state = state;
 	target->rel = root->ri_RelationDesc;
 	target->mixed = mixed;
-	if (root->ri_TrigDesc)
+	if (mixed)
+	{
+		state->mt_merge_subcommands |= MERGE_DELETE;
+		target->transition = state->mt_transition_capture;
+		if (target->transition)
+		{
+			target->update_old_table = target->transition->tcs_update_old_table;
+			target->update_new_table = target->transition->tcs_update_new_table;
+		}
+	}
+	else if (root->ri_TrigDesc)
 	{
 		target->root_copy = copy_result_relation(root, copy_triggers(root->ri_TrigDesc, 0));
 		if (root->ri_TrigDesc->trig_delete_old_table)
@@ -839,7 +903,6 @@ sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, bool own_rows
 															RelationGetRelid(target->rel),
 															CMD_DELETE);
 	}
-	target->user_transition = state->mt_transition_capture;
 	if (!mixed)
 		state->mt_transition_capture = NULL;
 

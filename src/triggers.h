@@ -21,10 +21,12 @@ typedef struct SdTarget
 	int64		rows;			/* deleted so far, when one counts */
 	List	   *captures;		/* SdDeleted */
 	ResultRelInfo *root_copy;	/* with the triggers as they are, for the
-								 * DELETE statement triggers */
-	TransitionCaptureState *transition; /* of the user's DELETE triggers */
-	TransitionCaptureState *user_transition;	/* MERGE: of the user's UPDATE
-												 * and INSERT triggers */
+								 * DELETE statement triggers; NULL in MERGE,
+								 * where PostgreSQL fires them */
+	TransitionCaptureState *transition; /* of the user's DELETE triggers; in
+										 * MERGE of all */
+	bool		update_old_table;	/* MERGE: is it for UPDATE triggers? */
+	bool		update_new_table;
 } SdTarget;
 
 /* What to look at in an UPDATE that does not delete. */
