@@ -193,6 +193,12 @@ SELECT relation FROM softdelete_register('near');
 CREATE FOREIGN TABLE near2 () INHERITS (near) SERVER part_server;
 CREATE FOREIGN TABLE near3 (k int, active boolean NOT NULL, deletion_id bigint) SERVER part_server;
 ALTER FOREIGN TABLE near3 INHERIT near;
+CREATE FOREIGN TABLE IF NOT EXISTS far2 PARTITION OF far FOR VALUES IN (4) SERVER part_server;
+CREATE TABLE IF NOT EXISTS near1 () INHERITS (near);
+CREATE TABLE far4 PARTITION OF far FOR VALUES IN (5);
+CREATE INDEX far_v ON ONLY far (v);
+CREATE INDEX far4_v ON far4 (v);
+ALTER INDEX far_v ATTACH PARTITION far4_v;
 SELECT inhrelid::regclass FROM pg_inherits WHERE inhparent IN ('far'::regclass, 'near'::regclass);
 
 -- inheritance: a child that leaves stays registered

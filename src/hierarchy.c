@@ -190,7 +190,8 @@ prepare_alter(AlterTableStmt *alter)
 	List	   *changes = NIL;
 	ListCell   *lc;
 
-	if (!OidIsValid(relid))
+	if (!OidIsValid(relid) ||
+		(alter->objtype != OBJECT_TABLE && alter->objtype != OBJECT_FOREIGN_TABLE))
 		return NIL;
 	foreach(lc, alter->cmds)
 	{
@@ -298,6 +299,11 @@ static void
 done_below(const Change *change)
 {
 	if (!sd_registered(change->parent, NULL))
+		return;
+
+	/* IF NOT EXISTS, and the name was taken */
+	if (change->kind == CREATE_BELOW &&
+		!list_member_oid(find_inheritance_children(change->parent, NoLock), change->child))
 		return;
 	refuse_foreign(change->child, change->parent);
 	if (change->kind != ATTACH)
