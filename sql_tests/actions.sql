@@ -1,7 +1,7 @@
 -- the other actions: SET NULL, SET DEFAULT, RESTRICT, NO ACTION, and children that are not registered
 CREATE SCHEMA act;
 SET search_path = act, public;
-SELECT setval('softdelete.deletion_id_seq', 200000);
+SELECT setval('softdelete.deletion_id_seq', 120000);
 
 -- SET NULL and SET DEFAULT are done, and undone
 CREATE TABLE boss (id int PRIMARY KEY, name text);

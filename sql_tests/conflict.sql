@@ -1,7 +1,7 @@
 -- a key that a foreign key references stays with its deleted row: ON CONFLICT neither updates nor skips it in silence
 CREATE SCHEMA conf;
 SET search_path = conf, public;
-SELECT setval('softdelete.deletion_id_seq', 400000);
+SELECT setval('softdelete.deletion_id_seq', 180000);
 
 CREATE TABLE t (id int PRIMARY KEY, mail text UNIQUE, v text);
 CREATE TABLE refs (r int REFERENCES t);

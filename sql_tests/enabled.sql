@@ -131,7 +131,7 @@ INSERT INTO child VALUES (27, 27);
 
 -- undelete of what is partly gone brings back the rest; a link to what is gone is not made
 RESET softdelete.enabled;
-SELECT setval('softdelete.deletion_id_seq', 450000);
+SELECT setval('softdelete.deletion_id_seq', 260000);
 INSERT INTO loose VALUES (30, 31);
 INSERT INTO child VALUES (30, 30), (31, 31);
 DELETE FROM parent WHERE id IN (30, 31);
@@ -140,7 +140,7 @@ SET LOCAL softdelete.enabled = off;
 SET LOCAL softdelete.show_deleted = on;
 DELETE FROM parent WHERE id = 31;
 COMMIT;
-SELECT softdelete_undelete_deletion(450001);
+SELECT softdelete_undelete_deletion(260001);
 SELECT id, parent_id FROM child;
 SELECT id, parent_id FROM loose WHERE id = 30;
 

@@ -1,7 +1,7 @@
 -- EXPLAIN says that a DELETE is a soft one and what its foreign keys do
 CREATE SCHEMA expl;
 SET search_path = expl, public;
-SELECT setval('softdelete.deletion_id_seq', 410000);
+SELECT setval('softdelete.deletion_id_seq', 280000);
 
 -- what is said of nodes that change rows, and of triggers; without costs, times masked
 CREATE FUNCTION said(sql text) RETURNS SETOF text LANGUAGE plpgsql AS $$

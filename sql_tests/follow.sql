@@ -1,7 +1,7 @@
 -- deleted rows follow the key of their parent, and may refer to a deleted row that does so too
 CREATE SCHEMA fol;
 SET search_path = fol, public;
-SELECT setval('softdelete.deletion_id_seq', 430000);
+SELECT setval('softdelete.deletion_id_seq', 300000);
 
 -- natural keys over three levels, and a diamond: the tenant is part of every key
 CREATE TABLE tenant (t text PRIMARY KEY);
@@ -38,7 +38,7 @@ ROLLBACK TO s;
 SET LOCAL softdelete.show_deleted = on;
 UPDATE tenant SET t = t || 'y';
 COMMIT;
-SELECT softdelete_undelete_deletion(max(id)) FROM softdelete.deletion WHERE id BETWEEN 430000 AND 439999;
+SELECT softdelete_undelete_deletion(max(id)) FROM softdelete.deletion WHERE id BETWEEN 300000 AND 309999;
 SELECT * FROM everything ORDER BY 1 DESC, 2, 3, 4, 5;
 
 -- triggers of the user in between, one of them with statements of its own; rows of the same statement live and deleted

@@ -1,7 +1,7 @@
 -- keys of deleted rows that no foreign key references are free again, and the rows come back all the same
 CREATE SCHEMA freed;
 SET search_path = freed, public;
-SELECT setval('softdelete.deletion_id_seq', 470000);
+SELECT setval('softdelete.deletion_id_seq', 320000);
 DELETE FROM softdelete.image;
 
 -- a primary key, taken again and again: every deletion can be undone
@@ -16,16 +16,16 @@ SELECT id, v, active FROM t;
 SELECT deletion_id, relation, columns, col_values FROM softdelete.image ORDER BY id;
 -- the key is taken
 SELECT softdelete_undelete('t', 1);
-SELECT softdelete_undelete_deletion(470001);
+SELECT softdelete_undelete_deletion(320001);
 DELETE FROM t;
 -- the row that was deleted last, and the one before
 SELECT softdelete_undelete('t', 1);
 SELECT v FROM t;
 DELETE FROM t;
-SELECT softdelete_undelete_deletion(470002);
+SELECT softdelete_undelete_deletion(320002);
 SELECT v, deletion_id FROM t;
 DELETE FROM t;
-SELECT softdelete_undelete_deletion(470001);
+SELECT softdelete_undelete_deletion(320001);
 SELECT v, deletion_id FROM t;
 SELECT count(*) FROM softdelete.image;
 SELECT v, deletion_id FROM softdelete.deletions d JOIN LATERAL (SELECT col_values[2] AS v, deletion_id FROM softdelete.image i WHERE i.deletion_id = d.id) i ON true ORDER BY 2;
@@ -134,7 +134,7 @@ INSERT INTO a VALUES (1), (2); INSERT INTO b VALUES (1), (2);
 INSERT INTO ab VALUES (1, 1, 'first'), (1, 2, 'first'), (2, 1, 'first');
 SELECT relation FROM softdelete_register('a');
 SELECT relation FROM softdelete_register('b');
-SELECT setval('softdelete.deletion_id_seq', 470100);
+SELECT setval('softdelete.deletion_id_seq', 320100);
 DELETE FROM a WHERE id = 1;
 SELECT softdelete_undelete('a', 1);
 INSERT INTO ab VALUES (1, 1, 'second');
@@ -171,16 +171,16 @@ CREATE TABLE p (id int PRIMARY KEY, code text UNIQUE DEFERRABLE);
 CREATE TABLE c (p int REFERENCES p ON DELETE CASCADE);
 INSERT INTO p VALUES (1, 'a'), (2, 'b'); INSERT INTO c VALUES (1);
 SELECT relation, note FROM softdelete_register('p') ORDER BY 1;
-SELECT setval('softdelete.deletion_id_seq', 470200);
+SELECT setval('softdelete.deletion_id_seq', 320200);
 DELETE FROM p;
 INSERT INTO p VALUES (1, 'x');
 INSERT INTO p VALUES (1, 'x') ON CONFLICT DO NOTHING;
 INSERT INTO p VALUES (1, 'x') ON CONFLICT (id) DO UPDATE SET code = 'y';
 INSERT INTO p VALUES (3, 'a');
 INSERT INTO p VALUES (4, 'b');
-SELECT softdelete_undelete_deletion(470201);
+SELECT softdelete_undelete_deletion(320201);
 UPDATE p SET code = 'c' WHERE id = 4;
-SELECT softdelete_undelete_deletion(470201);
+SELECT softdelete_undelete_deletion(320201);
 SELECT id, code FROM p ORDER BY id;
 TABLE c;
 

@@ -1,7 +1,7 @@
 -- 12. what a DELETE trigger took away elsewhere, an INSERT trigger puts back on undelete
 CREATE SCHEMA pc;
 SET search_path = pc, public;
-SELECT setval('softdelete.deletion_id_seq', 450500);
+SELECT setval('softdelete.deletion_id_seq', 460000);
 
 CREATE TABLE forum (id int PRIMARY KEY, topics int NOT NULL DEFAULT 0, posts int NOT NULL DEFAULT 0);
 CREATE TABLE topic (id int PRIMARY KEY, forum_id int REFERENCES forum ON DELETE CASCADE, posts int NOT NULL DEFAULT 0);
@@ -37,7 +37,7 @@ SELECT * FROM topic_counters ORDER BY id;
 -- several at once, by the deletion
 DELETE FROM topic WHERE id > 1;
 SELECT * FROM counters ORDER BY id;
-SELECT softdelete_undelete_deletion(max(id)) FROM softdelete.deletions WHERE id BETWEEN 450500 AND 450999;
+SELECT softdelete_undelete_deletion(max(id)) FROM softdelete.deletions WHERE id BETWEEN 460000 AND 460999;
 SELECT * FROM counters ORDER BY id;
 SELECT * FROM topic_counters ORDER BY id;
 

@@ -1,7 +1,7 @@
 -- what users of other soft deletes suffer from when they delete, and that it does not happen here
 CREATE SCHEMA pd;
 SET search_path = pd, public;
-SELECT setval('softdelete.deletion_id_seq', 451000);
+SELECT setval('softdelete.deletion_id_seq', 480000);
 -- ids of live and of deleted rows
 CREATE FUNCTION ids(t regclass, OUT live text, OUT deleted text) LANGUAGE plpgsql SET softdelete.show_deleted = on AS
 $$ BEGIN EXECUTE format('SELECT string_agg(id::text, '','' ORDER BY id) FILTER (WHERE active), string_agg(id::text, '','' ORDER BY id) FILTER (WHERE NOT active) FROM %s', t) INTO live, deleted; END $$;
@@ -94,7 +94,7 @@ DELETE FROM g WHERE id = 1;
 DELETE FROM c WHERE id = 2;
 DELETE FROM p WHERE id = 1;
 SET softdelete.show_deleted = deleted;
-SELECT 'p' AS t, id, deletion_id - 451000 AS deletion FROM p UNION ALL SELECT 'c', id, deletion_id - 451000 FROM c UNION ALL SELECT 'g', id, deletion_id - 451000 FROM g ORDER BY 3, 1, 2;
+SELECT 'p' AS t, id, deletion_id - 480000 AS deletion FROM p UNION ALL SELECT 'c', id, deletion_id - 480000 FROM c UNION ALL SELECT 'g', id, deletion_id - 480000 FROM g ORDER BY 3, 1, 2;
 RESET softdelete.show_deleted;
 SELECT softdelete_undelete('p', 1, cascade := true), softdelete_undelete('c', 2, cascade := true), softdelete_undelete('g', 1);
 

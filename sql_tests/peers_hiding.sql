@@ -1,7 +1,7 @@
 -- what users of other soft deletes suffer from when rows are hidden, and that it does not happen here
 CREATE SCHEMA ph;
 SET search_path = ph, public;
-SELECT setval('softdelete.deletion_id_seq', 452000);
+SELECT setval('softdelete.deletion_id_seq', 500000);
 
 CREATE TABLE customer (id int PRIMARY KEY, name text, vip boolean DEFAULT false);
 CREATE TABLE orders (id int PRIMARY KEY, customer_id int REFERENCES customer ON DELETE CASCADE, amount int);

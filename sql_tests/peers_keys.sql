@@ -1,7 +1,7 @@
 -- what users of other soft deletes suffer from with keys of deleted rows, and that it does not happen here
 CREATE SCHEMA pk;
 SET search_path = pk, public;
-SELECT setval('softdelete.deletion_id_seq', 453000);
+SELECT setval('softdelete.deletion_id_seq', 520000);
 -- ids of live and of deleted rows
 CREATE FUNCTION ids(t regclass, OUT live text, OUT deleted text) LANGUAGE plpgsql SET softdelete.show_deleted = on AS
 $$ BEGIN EXECUTE format('SELECT string_agg(id::text, '','' ORDER BY id) FILTER (WHERE active), string_agg(id::text, '','' ORDER BY id) FILTER (WHERE NOT active) FROM %s', t) INTO live, deleted; END $$;

@@ -1,7 +1,7 @@
 -- where the four recipes fail (BEFORE DELETE trigger, rule, row security, view), and that softdelete does not
 CREATE SCHEMA rec;
 SET search_path = rec, public;
-SELECT setval('softdelete.deletion_id_seq', 454000);
+SELECT setval('softdelete.deletion_id_seq', 540000);
 CREATE FUNCTION ids(t regclass, OUT live text, OUT deleted text) LANGUAGE plpgsql SET softdelete.show_deleted = on AS
 $$ BEGIN EXECUTE format('SELECT string_agg(id::text, '','' ORDER BY id) FILTER (WHERE active), string_agg(id::text, '','' ORDER BY id) FILTER (WHERE NOT active) FROM %s', t) INTO live, deleted; END $$;
 

@@ -1,12 +1,12 @@
 -- what users of other soft deletes suffer from when they restore rows, and that it does not happen here
 CREATE SCHEMA pr;
 SET search_path = pr, public;
-SELECT setval('softdelete.deletion_id_seq', 455000);
+SELECT setval('softdelete.deletion_id_seq', 560000);
 -- ids of live and of deleted rows
 CREATE FUNCTION ids(t regclass, OUT live text, OUT deleted text) LANGUAGE plpgsql SET softdelete.show_deleted = on AS
 $$ BEGIN EXECUTE format('SELECT string_agg(id::text, '','' ORDER BY id) FILTER (WHERE active), string_agg(id::text, '','' ORDER BY id) FILTER (WHERE NOT active) FROM %s', t) INTO live, deleted; END $$;
 
-CREATE VIEW mine AS SELECT * FROM softdelete.deletions WHERE id BETWEEN 455000 AND 455999;
+CREATE VIEW mine AS SELECT * FROM softdelete.deletions WHERE id BETWEEN 560000 AND 560999;
 
 CREATE TABLE customer (id int PRIMARY KEY, name text);
 CREATE TABLE orders (id int PRIMARY KEY, customer_id int REFERENCES customer ON DELETE CASCADE);

@@ -1,7 +1,7 @@
 -- foreign keys that are not enforced, and keys over periods: PostgreSQL 18
 CREATE SCHEMA tmp;
 SET search_path = tmp, public;
-SELECT setval('softdelete.deletion_id_seq', 490000);
+SELECT setval('softdelete.deletion_id_seq', 640000);
 SELECT current_setting('server_version_num')::int >= 180000 AS has_temporal \gset
 \if :has_temporal
 CREATE EXTENSION btree_gist SCHEMA tmp;

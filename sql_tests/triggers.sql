@@ -1,7 +1,7 @@
 -- the table's DELETE triggers fire, its UPDATE triggers do not
 CREATE SCHEMA trig;
 SET search_path = trig, public;
-SELECT setval('softdelete.deletion_id_seq', 490000);
+SELECT setval('softdelete.deletion_id_seq', 660000);
 
 CREATE TABLE p (id int PRIMARY KEY, v text);
 CREATE TABLE c (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE CASCADE, v text);

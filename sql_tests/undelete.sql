@@ -1,7 +1,7 @@
 -- undelete brings back exactly what the deletion took
 CREATE SCHEMA un;
 SET search_path = un, public;
-SELECT setval('softdelete.deletion_id_seq', 500000);
+SELECT setval('softdelete.deletion_id_seq', 680000);
 
 CREATE TABLE a (id int PRIMARY KEY, v text);
 CREATE TABLE b (id int PRIMARY KEY, a_id int REFERENCES a ON DELETE CASCADE);

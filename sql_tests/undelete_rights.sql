@@ -1,7 +1,7 @@
 -- undelete needs the rights of an INSERT, and with set those of an UPDATE: privileges and policies
 CREATE SCHEMA ur;
 SET search_path = ur, public;
-SELECT setval('softdelete.deletion_id_seq', 510000);
+SELECT setval('softdelete.deletion_id_seq', 700000);
 CREATE ROLE regress_ur_owner;
 CREATE ROLE regress_ur_user;
 CREATE ROLE regress_ur_bypass BYPASSRLS;

@@ -1,7 +1,7 @@
 -- AFTER INSERT triggers fire when rows come back: what a DELETE trigger took away an INSERT trigger puts back
 CREATE SCHEMA ut;
 SET search_path = ut, public;
-SELECT setval('softdelete.deletion_id_seq', 520000);
+SELECT setval('softdelete.deletion_id_seq', 720000);
 
 CREATE TABLE parent (id int PRIMARY KEY, n int NOT NULL DEFAULT 0);
 CREATE TABLE child (id int PRIMARY KEY, parent_id int REFERENCES parent ON DELETE CASCADE);
