@@ -76,7 +76,7 @@ CREATE TABLE booking_part1 (LIKE booking, CONSTRAINT booked FOREIGN KEY (room_id
 ALTER TABLE booking_part ATTACH PARTITION booking_part1 FOR VALUES IN (1);
 SELECT conrelid::regclass, conname, conenforced FROM pg_constraint WHERE conperiod AND contype = 'f' AND connamespace = 'tmp'::regnamespace;
 
--- a key WITHOUT OVERLAPS: a deleted row keeps its place
+-- a key WITHOUT OVERLAPS that a foreign key references: a deleted row keeps its place
 SET datestyle = ISO;
 INSERT INTO room VALUES (1, '[2020-01-01,2021-01-01)'), (1, '[2021-01-01,2022-01-01)');
 DELETE FROM room WHERE valid @> '2020-05-05'::date;

@@ -77,7 +77,18 @@ sd_key_is_referenced(Oid index)
 				ObjectIdGetDatum(index));
 	scan = systable_beginscan(depend, DependReferenceIndexId, true, NULL, 2, keys);
 	while (!found && HeapTupleIsValid(tuple = systable_getnext(scan)))
-		found = ((Form_pg_depend) GETSTRUCT(tuple))->classid == ConstraintRelationId;
+	{
+		Form_pg_depend form = (Form_pg_depend) GETSTRUCT(tuple);
+		HeapTuple	constraint;
+
+		if (form->classid != ConstraintRelationId)
+			continue;
+		constraint = SearchSysCache1(CONSTROID, ObjectIdGetDatum(form->objid));
+		if (!HeapTupleIsValid(constraint))
+			continue;
+		found = ((Form_pg_constraint) GETSTRUCT(constraint))->contype == CONSTRAINT_FOREIGN;
+		ReleaseSysCache(constraint);
+	}
 	systable_endscan(scan);
 	table_close(depend, AccessShareLock);
 	return found;
