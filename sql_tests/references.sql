@@ -106,6 +106,11 @@ CREATE TABLE noted (x int);
 CREATE EVENT TRIGGER fk_event ON ddl_command_start WHEN tag IN ('ALTER TABLE') EXECUTE FUNCTION ev_start();
 ALTER TABLE nv VALIDATE CONSTRAINT not_valid;
 DROP EVENT TRIGGER fk_event;
+-- nor does a query in ALTER TABLE see deleted rows because it looks like a validation
+CREATE FUNCTION spy() RETURNS bigint LANGUAGE sql VOLATILE AS 'SELECT count(*) FROM fk.esc_c fk LEFT JOIN fk.esc_p pk ON fk.p_id = pk.id WHERE pk.id IS NOT NULL';
+INSERT INTO noted VALUES (1);
+ALTER TABLE noted ADD n bigint DEFAULT spy();
+SELECT n FROM noted LIMIT 1;
 
 SET client_min_messages = warning;
 DROP SCHEMA fk CASCADE;

@@ -120,6 +120,24 @@ DELETE FROM topic;
 COMMIT;
 SELECT softdelete_undelete('topic', 1, cascade := true);
 SELECT * FROM altered ORDER BY id;
+-- ON CONFLICT DO UPDATE gives up references too, in a registered table and in one that is not
+CREATE TABLE boss (id int PRIMARY KEY);
+CREATE TABLE staff (id int PRIMARY KEY, boss_id int REFERENCES boss);
+CREATE TABLE tree (id int PRIMARY KEY, up int REFERENCES tree);
+INSERT INTO boss VALUES (1); INSERT INTO staff VALUES (1, 1), (2, 1); INSERT INTO tree VALUES (1, NULL), (2, 1);
+SELECT relation FROM softdelete_register('boss');
+SELECT relation FROM softdelete_register('tree');
+BEGIN;
+INSERT INTO staff VALUES (1), (2) ON CONFLICT (id) DO UPDATE SET boss_id = NULL;
+DELETE FROM boss;
+COMMIT;
+BEGIN;
+INSERT INTO tree VALUES (2) ON CONFLICT (id) DO UPDATE SET up = NULL;
+DELETE FROM tree WHERE id = 1;
+COMMIT;
+SELECT softdelete_undelete('boss', 1, cascade := true), softdelete_undelete('tree', 1, cascade := true);
+SELECT id, boss_id FROM staff ORDER BY id;
+SELECT id, up FROM tree ORDER BY id;
 
 SET client_min_messages = warning;
 DROP SCHEMA unl CASCADE;

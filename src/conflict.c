@@ -37,7 +37,7 @@
 #include "parser/parse_func.h"
 #include "run.h"
 #include "storage/lmgr.h"
-#include "triggers.h"
+#include "update.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"

@@ -18,7 +18,7 @@
 #include "override.h"
 #include "registry.h"
 #include "run.h"
-#include "triggers.h"
+#include "update.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/lsyscache.h"

@@ -1,5 +1,5 @@
 /*
- * triggers.h - virtual triggers: what a DELETE does beside changing the flag.
+ * triggers.h - what a DELETE does beside changing the flag.
  */
 #ifndef SD_TRIGGERS_H
 #define SD_TRIGGERS_H
@@ -29,20 +29,7 @@ typedef struct SdTarget
 	bool		update_new_table;
 } SdTarget;
 
-/* What to look at in an UPDATE that does not delete. */
-typedef struct SdUpdate
-{
-	bool		unlinks;		/* references that it gives up are remembered */
-	bool		follows;		/* it is a foreign key's: deleted rows follow */
-	bool		of_user;		/* it is a user's */
-} SdUpdate;
-
-pg_noreturn extern void sd_refuse_flag_change(Oid relid, AttrNumber att);
-
 extern SdTarget *sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed,
 							   bool own_rows, MemoryContext rows_context);
-extern void sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind);
-extern void sd_arm_user_update(EState *estate, ModifyTableState *state, const SdUpdate *kind);
-extern void sd_arm_insert(EState *estate, ModifyTableState *state, bool own);
 
 #endif							/* SD_TRIGGERS_H */

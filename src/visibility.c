@@ -293,16 +293,17 @@ pass_over_deleted_children(Query *query)
 /*
  * Is this the query by which ALTER TABLE validates a foreign key?  See
  * RI_Initial_Check() and RI_PartitionRemove_Check(): a join of two tables
- * under the aliases fk and pk.
+ * under the aliases fk and pk, whose text begins so.
  */
 static bool
-is_validation(Query *query)
+is_validation(Query *query, const char *source)
 {
 	bool		fk = false;
 	bool		pk = false;
 	ListCell   *lc;
 
-	if (sd_utility != SD_UTILITY_ALTER_TABLE || query->commandType != CMD_SELECT)
+	if (sd_utility != SD_UTILITY_ALTER_TABLE || query->commandType != CMD_SELECT ||
+		source == NULL || strncmp(source, "SELECT fk.", 10) != 0)
 		return false;
 	foreach(lc, query->rtable)
 	{
@@ -386,7 +387,7 @@ sd_planning_begin(SdPlanning *planning, Query *query, const char *source)
 	planning->own = sd_run_current(source);
 	if (planning->own && planning->own->kind != SD_RUN_PLAIN)
 		planning->rows = planning->own->kind == SD_RUN_LIVE ? SD_ROWS_LIVE : SD_ROWS_ALL;
-	else if (planning->own == NULL && is_validation(query))
+	else if (planning->own == NULL && is_validation(query, source))
 	{
 		planning->rows = SD_ROWS_ALL;
 		demand_live_parents(query);

@@ -1,0 +1,11 @@
+/*
+ * insert.h - INSERTs.
+ */
+#ifndef SD_INSERT_H
+#define SD_INSERT_H
+
+#include "nodes/execnodes.h"
+
+extern void sd_arm_insert(EState *estate, ModifyTableState *state, bool own);
+
+#endif							/* SD_INSERT_H */

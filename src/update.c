@@ -1,0 +1,202 @@
+/*
+ * update.c - UPDATEs that do not delete.
+ *
+ * The flag and deletion_id are not theirs to change; references that they give
+ * up are remembered; keys that they set may be those of deleted rows; what came
+ * back in an undelete is left alone by its triggers; and where a foreign key sets
+ * a new key, deleted rows follow.  UPDATEs of our own go unnoticed.
+ */
+#include "postgres.h"
+
+#include "access/sysattr.h"
+#include "catalog/pg_trigger.h"
+#include "compat.h"
+#include "conflict.h"
+#include "follow.h"
+#include "nodes/plannodes.h"
+#include "undeleting.h"
+#include "unlinked.h"
+#include "update.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+
+/* Error 0A000: the flag and deletion_id are changed by DELETE and undelete. */
+void
+sd_refuse_flag_change(Oid relid, AttrNumber att)
+{
+	char	   *table = get_rel_name(relid);
+
+	ereport(ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("cannot change column \"%s\" of registered table \"%s\"",
+					get_attname(relid, att, false), table),
+			 errhint("Use DELETE FROM %s and softdelete_undelete().", sd_quoted_relation(relid))));
+}
+
+/* ---------- virtual triggers ---------- */
+
+/* Error 0A000 if the row's flag or deletion_id changes. */
+bool
+sd_watch(SdVirtual *v, TriggerData *data)
+{
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	bool		null_before;
+	bool		null_after;
+	Datum		before = heap_getattr(data->tg_trigtuple, v->table.deletion_id, desc, &null_before);
+	Datum		after = heap_getattr(data->tg_newtuple, v->table.deletion_id, desc, &null_after);
+
+	if (sd_row_is_live(v, data->tg_trigtuple) != sd_row_is_live(v, data->tg_newtuple))
+		sd_refuse_flag_change(RelationGetRelid(data->tg_relation), v->table.flag);
+	if (null_before != null_after ||
+		(!null_before && DatumGetInt64(before) != DatumGetInt64(after)))
+		sd_refuse_flag_change(RelationGetRelid(data->tg_relation), v->table.deletion_id);
+	return true;
+}
+
+/* Remembers references that the row gives up; arg: a list of SdUnlinking. */
+bool
+sd_unlink(SdVirtual *v, TriggerData *data)
+{
+	sd_unlinking_row(v->estate, v->arg, data->tg_relation, data->tg_trigtuple, data->tg_newtuple);
+	return true;
+}
+
+/* Leaves a row alone that has to stay as it came back. */
+bool
+sd_keep(SdVirtual *v, TriggerData *data)
+{
+	return !sd_undeleting_keeps(data->tg_relation, &v->table, data->tg_trigtuple);
+}
+
+/* Frees keys that deleted rows have; arg: of sd_conflict_keys(). */
+static bool
+free_keys(SdVirtual *v, TriggerData *data)
+{
+	sd_conflict_free_keys(v->leaf, v->arg, data->tg_newslot, v->estate, &v->table,
+						  SD_NEW_ROW, &data->tg_trigtuple->t_self, sd_working_slot(v));
+	return true;
+}
+
+/* Of a foreign key's UPDATE. */
+typedef struct Following
+{
+	List	   *fkeys;			/* SdForeignKey */
+	char	   *enabled;		/* tgenabled of the triggers */
+} Following;
+
+/*
+ * A deleted row gets a new key from its parent: what it refers to is looked at
+ * when all rows have theirs.
+ */
+static bool
+follow(SdVirtual *v, TriggerData *data)
+{
+	Following  *following = v->arg;
+	bool		live = sd_row_is_live(v, data->tg_trigtuple);
+
+	sd_follow_switch(v->leaf->ri_TrigDesc, following->enabled, live);
+	if (!live)
+		sd_follow_row(following->fkeys, data->tg_relation, data->tg_newtuple);
+	return true;
+}
+
+/* ---------- putting them in place ---------- */
+
+/*
+ * An UPDATE of ours that no trigger of a user shall notice; nor, when it only
+ * changes the flag, those of foreign keys: their keys stay as they are, but a
+ * row that this transaction has changed before would be looked at again.
+ */
+void
+sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
+{
+	int			n;
+	ResultRelInfo **all = sd_result_relations(state, &n);
+
+	state->mt_transition_capture = NULL;
+	for (int i = 0; i < n; i++)
+	{
+		TriggerDesc *triggers = sd_copy_triggers(all[i]->ri_TrigDesc, 0);
+		bool		after = triggers->trig_update_after_row;
+
+		sd_switch_off_guard(triggers);
+		sd_switch_off_update_triggers(triggers);
+		if (kind == SD_RUN_LINKS)
+		{
+			triggers->trig_update_after_row = after;
+			for (int t = 0; t < triggers->numtriggers; t++)
+				if (RI_FKey_trigger_type(triggers->triggers[t].tgfoid) != RI_TRIGGER_NONE)
+					triggers->triggers[t].tgenabled = all[i]->ri_TrigDesc->triggers[t].tgenabled;
+		}
+		sd_set_triggers(estate, all[i], triggers);
+		if (kind == SD_RUN_FLAG)
+			sd_skip_constraints(all[i]);
+	}
+}
+
+static void
+arm_follow(EState *estate, ResultRelInfo *leaf, const SdTable *table, List *fkeys)
+{
+	int			n = leaf->ri_TrigDesc->numtriggers;
+	Following  *following = palloc(sizeof(Following));
+
+	following->fkeys = fkeys;
+	following->enabled = palloc0(n + 1);
+	for (int i = 0; i < n; i++)
+		following->enabled[i] = leaf->ri_TrigDesc->triggers[i].tgenabled;
+	(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, table, follow, following);
+}
+
+/*
+ * One result relation of an UPDATE by the user.  Where it is registered it is
+ * watched if the statement names the flag or deletion_id, or if a BEFORE trigger
+ * might change them, it passes the guard where rows may move between partitions,
+ * and deleted rows may have the keys that it sets.  Where rows may have to stay as
+ * they came back that is seen to before any other trigger.  Where it is a foreign
+ * key's, deleted rows follow.  Registered or not, references to registered tables
+ * that it may give up are looked for.
+ */
+static void
+arm_updated_leaf(EState *estate, ResultRelInfo *leaf, bool partitioned, bool moves,
+				 const SdUpdate *kind)
+{
+	Relation	rel = leaf->ri_RelationDesc;
+	Bitmapset  *updated = ExecGetUpdatedCols(leaf, estate);
+	bool		changed = leaf->ri_TrigDesc && leaf->ri_TrigDesc->trig_update_before_row;
+	SdTable		table = {0};
+	List	   *found;
+
+	if (sd_registered(RelationGetRelid(rel), &table))
+	{
+		if (kind->of_user && sd_undeleting_concerns(RelationGetRelid(rel)))
+			(void) sd_prepend_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table, sd_keep, NULL);
+		if (moves || (partitioned && changed))
+			sd_switch_off_guard(leaf->ri_TrigDesc);
+		if (changed ||
+			bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber, updated) ||
+			bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated))
+			(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table, sd_watch, NULL);
+		if (bms_overlap(updated, RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY)) &&
+			(found = sd_conflict_keys(rel, &table, NULL, updated)) != NIL)
+			(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table, free_keys, found);
+		if (kind->follows && (found = sd_follow_fkeys(rel, updated)) != NIL)
+			arm_follow(estate, leaf, &table, found);
+	}
+	if (kind->unlinks && rel->rd_rel->relkind == RELKIND_RELATION &&
+		(found = sd_unlinking(estate, rel, updated)) != NIL)
+		(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table, sd_unlink, found);
+}
+
+/* An UPDATE that does not delete: the user's, or that of a foreign key. */
+void
+sd_arm_user_update(EState *estate, ModifyTableState *state, const SdUpdate *kind)
+{
+	Relation	root = state->rootResultRelInfo->ri_RelationDesc;
+	bool		partitioned = root->rd_rel->relkind == RELKIND_PARTITIONED_TABLE;
+	bool		moves = ((ModifyTable *) state->ps.plan)->partColsUpdated;
+	int			n;
+	ResultRelInfo **all = sd_result_relations(state, &n);
+
+	for (int i = 0; i < n; i++)
+		arm_updated_leaf(estate, all[i], partitioned, moves, kind);
+}
