@@ -70,10 +70,33 @@ dead_parents(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey)
 	return NULL;
 }
 
+/* Locks the parents, over one foreign key, of rows that come back. */
+static void
+lock_parents(SdTouched *child, const SdForeignKey *fkey)
+{
+	StringInfoData sql;
+	SdStatement statement = {0};
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT 1 FROM %s%s p WHERE EXISTS (SELECT FROM " SD_ROWS_NAME " c WHERE c.flipped AND ",
+					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent));
+	sd_fkey_match(&sql, fkey, "p", NULL, "c", SD_KEY_PREFIX);
+	appendStringInfoString(&sql, ") FOR KEY SHARE OF p");
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = fkey->parent;
+	statement.latest = true;
+	statement.ninputs = 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = child->rows;
+	(void) sd_run(&statement);
+}
+
 /*
  * A key that is not validated may lack its parent altogether, and nothing held
  * the parent of a row that was in the journal: rows that come back must have
- * one, as rows that are inserted.
+ * one, as rows that are inserted.  The lock comes first: who deletes the parent
+ * or changes its key does not see these rows yet.
  */
 static void
 refuse_missing_parent(SdTouched *child, const SdForeignKey *fkey)
@@ -85,6 +108,7 @@ refuse_missing_parent(SdTouched *child, const SdForeignKey *fkey)
 
 	if (fkey->validated && !child->returned)
 		return;
+	lock_parents(child, fkey);
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT 1 FROM " SD_ROWS_NAME " c WHERE c.flipped");
 	for (int i = 0; i < fkey->nkeys; i++)
