@@ -226,6 +226,55 @@ INSERT INTO expr VALUES ('a', NULL);
 SELECT a, b FROM expr;
 SELECT columns, col_values FROM softdelete.image WHERE relation = 'expr'::regclass;
 
+-- by UPDATE: a key over an expression, of an exclusion constraint, over a generated column, by a trigger, with a condition
+CREATE TABLE upd (id int PRIMARY KEY, email text, kind text, r int4range, b int, g int GENERATED ALWAYS AS (b * 2) STORED);
+CREATE UNIQUE INDEX ON upd (lower(email));
+CREATE UNIQUE INDEX ON upd (g);
+ALTER TABLE upd ADD EXCLUDE USING gist (r WITH &&);
+SELECT flag_column FROM softdelete_register('upd', partial_unique := false);
+CREATE FUNCTION deleted_and_live(email text, kind text, r int4range, b int) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+	DELETE FROM upd;
+	INSERT INTO upd VALUES (1, email, kind, r, b), (2, 'other', 'n', '[90,91)', 90);
+	DELETE FROM upd WHERE id = 1;
+END$$;
+SELECT deleted_and_live('A', 'n', '[1,5)', 1);
+UPDATE upd SET email = 'a' WHERE id = 2;
+SELECT id, email FROM upd;
+SELECT deleted_and_live('A', 'n', '[1,5)', 1);
+UPDATE upd SET r = '[2,3)' WHERE id = 2;
+SELECT id, r FROM upd;
+SELECT deleted_and_live('A', 'n', '[1,5)', 1);
+UPDATE upd SET b = 1 WHERE id = 2;
+SELECT id, g FROM upd;
+SELECT deleted_and_live('A', 'n', '[1,5)', 1);
+CREATE FUNCTION set_id() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.id := 1; RETURN NEW; END';
+CREATE TRIGGER t BEFORE UPDATE ON upd FOR EACH ROW EXECUTE FUNCTION set_id();
+UPDATE upd SET email = 'b' WHERE id = 2;
+SELECT id, email FROM upd;
+CREATE TABLE cond (k int, kind text);
+CREATE UNIQUE INDEX ON cond (k) WHERE kind = 'k';
+SELECT flag_column FROM softdelete_register('cond', partial_unique := false);
+INSERT INTO cond VALUES (1, 'k'), (1, 'n');
+DELETE FROM cond WHERE kind = 'k';
+UPDATE cond SET kind = 'k';
+SELECT k, kind FROM cond;
+-- by DO UPDATE; by MERGE that deletes too; a sequence's value that is not used as it is
+CREATE TABLE seq (id serial PRIMARY KEY, v text);
+SELECT flag_column FROM softdelete_register('seq');
+INSERT INTO seq VALUES (1, 'one'), (2, 'two'), (3, 'three'), (4, 'four');
+DELETE FROM seq WHERE id IN (1, 4);
+INSERT INTO seq VALUES (2, 'x') ON CONFLICT (id) DO UPDATE SET id = 1;
+MERGE INTO seq USING (VALUES (1), (3)) s(i) ON id = i WHEN MATCHED AND id = 3 THEN DELETE WHEN MATCHED THEN UPDATE SET id = 4;
+SELECT id, v FROM seq;
+INSERT INTO seq VALUES (least(3, nextval('seq_id_seq') + 100), 'least');
+DELETE FROM seq;
+CREATE TRIGGER t BEFORE INSERT ON seq FOR EACH ROW EXECUTE FUNCTION set_id();
+INSERT INTO seq (id, v) VALUES (1, 'held');
+DELETE FROM seq;
+INSERT INTO seq (v) VALUES ('by trigger');
+SELECT id, v FROM seq;
+
 SET client_min_messages = warning;
 DROP SCHEMA freed CASCADE;
 DELETE FROM softdelete.image;

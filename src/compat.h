@@ -132,6 +132,13 @@ sd_merge_action_lists(ModifyTable *plan)
 #define sd_check_exprs(rri) ((rri)->ri_ConstraintExprs)
 #endif
 
+/* 16: the indexed columns are kept in two sets, those of BRIN indexes apart */
+#if PG_VERSION_NUM >= 160000
+#define SD_INDEXED_COLUMNS INDEX_ATTR_BITMAP_HOT_BLOCKING
+#else
+#define SD_INDEXED_COLUMNS INDEX_ATTR_BITMAP_ALL
+#endif
+
 /* 16: stored generated columns of INSERT and UPDATE are kept apart */
 #if PG_VERSION_NUM >= 160000
 #define sd_generated_exprs(rri) ((rri)->ri_GeneratedExprsU)

@@ -18,6 +18,7 @@
 
 #include "access/genam.h"
 #include "access/relation.h"
+#include "access/sysattr.h"
 #include "access/tableam.h"
 #include "access/xact.h"
 #include "cascade.h"
@@ -38,6 +39,7 @@
 #include "run.h"
 #include "storage/lmgr.h"
 #include "update.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
@@ -122,11 +124,12 @@ typedef struct FullKey
 	Oid			index;
 	IndexInfo  *info;
 	bool		exclusion;
+	Bitmapset  *used;			/* its columns and those of its condition */
 } FullKey;
 
-/* Is one of the index's columns in the set (offset as in updatedCols)? */
-static bool
-overlaps(const IndexInfo *info, const Bitmapset *columns)
+/* The columns of which a key is made (offset as in updatedCols). */
+static Bitmapset *
+key_columns(const IndexInfo *info)
 {
 	Bitmapset  *used = NULL;
 
@@ -134,13 +137,14 @@ overlaps(const IndexInfo *info, const Bitmapset *columns)
 		if (info->ii_IndexAttrNumbers[i] != 0)
 			used = bms_add_member(used, info->ii_IndexAttrNumbers[i] - FirstLowInvalidHeapAttributeNumber);
 	pull_varattnos((Node *) info->ii_Expressions, 1, &used);
-	return bms_overlap(used, columns);
+	return used;
 }
 
 /*
  * The keys of a registered table that count deleted rows too, in the current
  * memory context: of an INSERT those without a column that it draws from a
- * sequence, of an UPDATE those with a column that it changes.
+ * sequence, of an UPDATE those that it may change by changing these columns; all
+ * for neither.
  */
 List *
 sd_conflict_keys(Relation rel, const SdTable *table, const Bitmapset *drawn,
@@ -158,13 +162,17 @@ sd_conflict_keys(Relation rel, const SdTable *table, const Bitmapset *drawn,
 			!sd_key_is_partial(index, table->flag))
 		{
 			IndexInfo  *info = BuildIndexInfo(index);
+			Bitmapset  *columns = key_columns(info);
+			Bitmapset  *used = bms_copy(columns);
 
-			if (drawn ? !overlaps(info, drawn) : !updated || overlaps(info, updated))
+			pull_varattnos((Node *) info->ii_Predicate, 1, &used);
+			if (drawn ? !bms_overlap(columns, drawn) : !updated || bms_overlap(used, updated))
 			{
 				FullKey    *key = palloc(sizeof(FullKey));
 
 				key->index = RelationGetRelid(index);
 				key->info = info;
+				key->used = used;
 				key->exclusion = info->ii_ExclusionOps != NULL;
 				if (!key->exclusion)
 					BuildSpeculativeIndexInfo(index, info);
@@ -347,9 +355,36 @@ with_generated(ResultRelInfo *rel, TupleTableSlot *slot, EState *estate)
 	return computed;
 }
 
+/* Have two versions of a row the same key, and meet its condition alike? */
+static bool
+is_same_key(const FullKey *key, TupleTableSlot *old, TupleTableSlot *slot)
+{
+	int			member = -1;
+
+	while ((member = bms_next_member(key->used, member)) >= 0)
+	{
+		AttrNumber	att = member + FirstLowInvalidHeapAttributeNumber;
+		Form_pg_attribute type;
+		bool		null_before;
+		bool		null_after;
+		Datum		before;
+		Datum		after;
+
+		if (att <= 0)
+			return false;
+		type = TupleDescAttr(slot->tts_tupleDescriptor, att - 1);
+		before = slot_getattr(old, att, &null_before);
+		after = slot_getattr(slot, att, &null_after);
+		if (null_before != null_after ||
+			(!null_before && !datumIsEqual(before, after, type->attbyval, type->attlen)))
+			return false;
+	}
+	return true;
+}
+
 static void
 free_key(ResultRelInfo *rel, FullKey *key, TupleTableSlot *slot, EState *estate,
-		 const SdTable *table, SdNewRow kind, ItemPointer self, TupleTableSlot *holder)
+		 const SdTable *table, SdNewRow kind, TupleTableSlot *old, TupleTableSlot *holder)
 {
 	Relation	index = open_index(rel, key->index);
 	ExprContext *econtext = GetPerTupleExprContext(estate);
@@ -358,7 +393,7 @@ free_key(ResultRelInfo *rel, FullKey *key, TupleTableSlot *slot, EState *estate,
 	bool		isnull[INDEX_MAX_KEYS];
 	bool		counts = true;
 
-	if (index == NULL)
+	if (index == NULL || (old && is_same_key(key, old, slot)))
 		return;
 	econtext->ecxt_scantuple = slot;
 	if (key->info->ii_Predicate && key->info->ii_PredicateState == NULL)
@@ -371,7 +406,7 @@ free_key(ResultRelInfo *rel, FullKey *key, TupleTableSlot *slot, EState *estate,
 	if (!counts)
 		return;
 	while (find_holder(rel->ri_RelationDesc, index, key, estate, table, values, isnull,
-					   kind == SD_NEW_IMAGE, self, holder))
+					   kind == SD_NEW_IMAGE, old ? &old->tts_tid : NULL, holder))
 	{
 		bool		null;
 
@@ -388,12 +423,12 @@ free_key(ResultRelInfo *rel, FullKey *key, TupleTableSlot *slot, EState *estate,
 /*
  * Before a row is inserted, or its keys are changed: frees those keys that
  * deleted rows have.  The indexes are open, as the executor opens them before it
- * fires triggers.  "self" is the row that is updated, or NULL; "holder" a slot of the table to work with.  Error 23505
- * (23P01) where a key is referenced.
+ * fires triggers.  "old" is the row that is updated, or NULL; "holder" a slot of
+ * the table to work with.  Error 23505 (23P01) where a key is referenced.
  */
 void
 sd_conflict_free_keys(ResultRelInfo *rel, List *keys, TupleTableSlot *slot, EState *estate,
-					  const SdTable *table, SdNewRow kind, ItemPointer self,
+					  const SdTable *table, SdNewRow kind, TupleTableSlot *old,
 					  TupleTableSlot *holder)
 {
 	TupleTableSlot *complete = with_generated(rel, slot, estate);
@@ -401,7 +436,7 @@ sd_conflict_free_keys(ResultRelInfo *rel, List *keys, TupleTableSlot *slot, ESta
 
 	foreach(lc, keys)
 	{
-		free_key(rel, lfirst(lc), complete, estate, table, kind, self, holder);
+		free_key(rel, lfirst(lc), complete, estate, table, kind, old, holder);
 		ExecClearTuple(holder);
 	}
 	if (complete != slot)

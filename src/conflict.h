@@ -21,6 +21,6 @@ extern List *sd_conflict_keys(Relation rel, const SdTable *table, const Bitmapse
 							  const Bitmapset *updated);
 extern void sd_conflict_free_keys(ResultRelInfo *rel, List *keys, TupleTableSlot *slot,
 								  EState *estate, const SdTable *table, SdNewRow kind,
-								  ItemPointer self, TupleTableSlot *holder);
+								  TupleTableSlot *old, TupleTableSlot *holder);
 
 #endif							/* SD_CONFLICT_H */

@@ -35,14 +35,25 @@ typedef struct Insertion
 	struct Insertion *outer;
 } Insertion;
 
+/* Is it nextval(), perhaps cast, and not something computed of it? */
 static bool
-draws_from_sequence(Node *node, void *context)
+draws_from_sequence(Node *node)
 {
-	if (node == NULL)
-		return false;
-	if (IsA(node, NextValueExpr) || (IsA(node, FuncExpr) && ((FuncExpr *) node)->funcid == F_NEXTVAL))
-		return true;
-	return expression_tree_walker(node, draws_from_sequence, context);
+	for (;;)
+	{
+		FuncExpr   *call = (FuncExpr *) node;
+
+		if (IsA(node, RelabelType))
+			node = (Node *) ((RelabelType *) node)->arg;
+		else if (IsA(node, CoerceToDomain))
+			node = (Node *) ((CoerceToDomain *) node)->arg;
+		else if (!IsA(node, FuncExpr))
+			return IsA(node, NextValueExpr);
+		else if (call->funcid == F_INT4_INT8 || call->funcid == F_INT2_INT8)
+			node = linitial(call->args);
+		else
+			return call->funcid == F_NEXTVAL;
+	}
 }
 
 /* The columns that an INSERT draws from sequences, offset as in updatedCols. */
@@ -58,7 +69,7 @@ drawn_columns(ModifyTableState *state)
 	{
 		TargetEntry *entry = lfirst_node(TargetEntry, lc);
 
-		if (!entry->resjunk && draws_from_sequence((Node *) entry->expr, NULL))
+		if (!entry->resjunk && draws_from_sequence((Node *) entry->expr))
 			drawn = bms_add_member(drawn, entry->resno - FirstLowInvalidHeapAttributeNumber);
 	}
 	return drawn;
@@ -132,10 +143,12 @@ arm_keys(Insertion *insertion, ResultRelInfo *leaf, const SdTable *table)
 {
 	Relation	root = insertion->state->rootResultRelInfo->ri_RelationDesc;
 	Inserted   *inserted = palloc(sizeof(Inserted));
+	Bitmapset  *drawn = NULL;
 
-	inserted->keys = sd_conflict_keys(leaf->ri_RelationDesc, table,
-									  drawn_in_leaf(insertion->drawn, root, leaf->ri_RelationDesc),
-									  NULL);
+	/* a BEFORE trigger may put something else in the place of what was drawn */
+	if (leaf->ri_TrigDesc == NULL || !leaf->ri_TrigDesc->trig_insert_before_row)
+		drawn = drawn_in_leaf(insertion->drawn, root, leaf->ri_RelationDesc);
+	inserted->keys = sd_conflict_keys(leaf->ri_RelationDesc, table, drawn, NULL);
 	inserted->kind = insertion->own ? SD_NEW_IMAGE :
 		insertion->action != ONCONFLICT_NONE ? SD_NEW_ON_CONFLICT : SD_NEW_ROW;
 	if (inserted->keys)
@@ -154,7 +167,14 @@ arm_conflict_update(Insertion *insertion, ResultRelInfo *leaf, const SdTable *ta
 	List	   *unlinking;
 
 	if (table)
+	{
+		void	   *keys = sd_updated_keys(estate, leaf);
+
 		(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, table, sd_watch, NULL);
+		if (keys)
+			(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, table,
+									 sd_free_updated_keys, keys);
+	}
 	if (leaf != insertion->state->rootResultRelInfo)
 		return;
 	unlinking = sd_unlinking(estate, leaf->ri_RelationDesc, ExecGetUpdatedCols(leaf, estate));

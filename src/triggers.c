@@ -202,13 +202,6 @@ decide(SdVirtual *v, TriggerData *data)
 	return d->deleting || !d->keeps || sd_keep(v, data);
 }
 
-/* Watches the rows that are not deleted. */
-static bool
-watch_others(SdVirtual *v, TriggerData *data)
-{
-	return ((Decision *) v->arg)->deleting || sd_watch(v, data);
-}
-
 /* ---------- virtual triggers of deleted rows ---------- */
 
 /* Calls the user's BEFORE DELETE trigger, which may veto; arg: its FmgrInfo. */
@@ -431,6 +424,16 @@ add(Leaf *leaf, Trigger *user, SdVirtualAction action, void *arg)
 	return v;
 }
 
+/* Adds one for the rows that a MERGE updates. */
+static void
+add_for_others(Leaf *leaf, SdVirtualAction action, void *arg)
+{
+	SdVirtual  *v = sd_set_virtual(leaf->rel, leaf->n++, TRIGGER_TYPE_UPDATE, leaf->estate,
+								   &leaf->table, NULL, action, arg);
+
+	v->unless_true = &leaf->decision->deleting;
+}
+
 static int
 count_triggers(const Leaf *leaf)
 {
@@ -446,7 +449,7 @@ make_room(Leaf *leaf, bool mixed)
 {
 	int			noriginal = count_triggers(leaf);
 	int			first = mixed ? 1 : 0;
-	TriggerDesc *triggers = sd_copy_triggers(leaf->original, noriginal + 4);
+	TriggerDesc *triggers = sd_copy_triggers(leaf->original, noriginal + 5);
 
 	if (mixed)
 	{
@@ -459,7 +462,7 @@ make_room(Leaf *leaf, bool mixed)
 		sd_switch_off_update_triggers(triggers);
 
 	/* the number of virtual triggers is known only when they are made */
-	triggers->numtriggers = first + noriginal * 2 + 3;
+	triggers->numtriggers = first + noriginal * 2 + 4;
 	sd_set_triggers(leaf->estate, leaf->rel, triggers);
 }
 
@@ -517,6 +520,7 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *rel, bool own_rows,
 	List	   *unchecked = sd_checked_fkeys_from(rel->ri_RelationDesc, own_rows);
 	ResultRelInfo *events = after_delete_events(rel, rel->ri_TrigDesc, NULL);
 	bool		conditions = has_after_condition(events);
+	void	   *keys = target->mixed ? sd_updated_keys(estate, rel) : NULL;
 
 	if (!sd_registered(RelationGetRelid(rel->ri_RelationDesc), &leaf.table))
 		ereport(ERROR,
@@ -547,8 +551,11 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *rel, bool own_rows,
 		add_capture(&leaf, captures, events);
 	}
 	if (leaf.decision)
-		(void) sd_set_virtual(rel, leaf.n++, TRIGGER_TYPE_UPDATE, estate, &leaf.table, NULL,
-							  watch_others, leaf.decision);
+	{
+		add_for_others(&leaf, sd_watch, NULL);
+		if (keys)
+			add_for_others(&leaf, sd_free_updated_keys, keys);
+	}
 	rel->ri_TrigDesc->numtriggers = leaf.n;
 	if (leaf.decision)
 	{

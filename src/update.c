@@ -17,7 +17,9 @@
 #include "undeleting.h"
 #include "unlinked.h"
 #include "update.h"
+#include "utils/datum.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 
 /* Error 0A000: the flag and deletion_id are changed by DELETE and undelete. */
@@ -68,12 +70,80 @@ sd_keep(SdVirtual *v, TriggerData *data)
 	return !sd_undeleting_keeps(data->tg_relation, &v->table, data->tg_trigtuple);
 }
 
-/* Frees keys that deleted rows have; arg: of sd_conflict_keys(). */
-static bool
-free_keys(SdVirtual *v, TriggerData *data)
+/* The keys that an UPDATE may change. */
+typedef struct UpdatedKeys
 {
-	sd_conflict_free_keys(v->leaf, v->arg, data->tg_newslot, v->estate, &v->table,
-						  SD_NEW_ROW, &data->tg_trigtuple->t_self, sd_working_slot(v));
+	Bitmapset  *columns;		/* of indexes, offset as in updatedCols */
+	bool		known;
+	List	   *keys;			/* of sd_conflict_keys(), when known */
+} UpdatedKeys;
+
+/*
+ * What sd_free_updated_keys() needs: NULL if no indexed column changes.  A BEFORE
+ * trigger may change any.
+ */
+void *
+sd_updated_keys(EState *estate, ResultRelInfo *leaf)
+{
+	Bitmapset  *columns = RelationGetIndexAttrBitmap(leaf->ri_RelationDesc, SD_INDEXED_COLUMNS);
+	bool		any = leaf->ri_TrigDesc && leaf->ri_TrigDesc->trig_update_before_row;
+	UpdatedKeys *updated;
+
+	if (!any && !bms_overlap(columns, ExecGetUpdatedCols(leaf, estate)) &&
+		!bms_overlap(columns, ExecGetExtraUpdatedCols(leaf, estate)))
+		return NULL;
+	updated = palloc0(sizeof(UpdatedKeys));
+	updated->columns = columns;
+	return updated;
+}
+
+/* Does the row change in one of these columns, or may it? */
+static bool
+changes(SdVirtual *v, TriggerData *data, const Bitmapset *columns)
+{
+	TupleDesc	desc = RelationGetDescr(data->tg_relation);
+	int			member = -1;
+
+	while ((member = bms_next_member(columns, member)) >= 0)
+	{
+		AttrNumber	att = member + FirstLowInvalidHeapAttributeNumber;
+		Form_pg_attribute type;
+		bool		null_before;
+		bool		null_after;
+		Datum		before;
+		Datum		after;
+
+		if (att <= 0)
+			return true;
+		type = TupleDescAttr(desc, att - 1);
+		if (type->attgenerated)
+			return true;		/* it is not computed yet */
+		before = slot_getattr(data->tg_trigslot, att, &null_before);
+		after = slot_getattr(data->tg_newslot, att, &null_after);
+		if (null_before != null_after ||
+			(!null_before && !datumIsEqual(before, after, type->attbyval, type->attlen)))
+			return true;
+	}
+	return false;
+}
+
+/* Frees keys that deleted rows have; arg: of sd_updated_keys(). */
+bool
+sd_free_updated_keys(SdVirtual *v, TriggerData *data)
+{
+	UpdatedKeys *updated = v->arg;
+
+	if (!updated->known && changes(v, data, updated->columns))
+	{
+		MemoryContext old = MemoryContextSwitchTo(v->estate->es_query_cxt);
+
+		updated->keys = sd_conflict_keys(data->tg_relation, &v->table, NULL, NULL);
+		updated->known = true;
+		MemoryContextSwitchTo(old);
+	}
+	if (updated->known)
+		sd_conflict_free_keys(v->leaf, updated->keys, data->tg_newslot, v->estate, &v->table,
+							  SD_NEW_ROW, data->tg_trigslot, sd_working_slot(v));
 	return true;
 }
 
@@ -164,6 +234,7 @@ arm_updated_leaf(EState *estate, ResultRelInfo *leaf, bool partitioned, bool mov
 	Bitmapset  *updated = ExecGetUpdatedCols(leaf, estate);
 	bool		changed = leaf->ri_TrigDesc && leaf->ri_TrigDesc->trig_update_before_row;
 	SdTable		table = {0};
+	void	   *keys = sd_updated_keys(estate, leaf);
 	List	   *found;
 
 	if (sd_registered(RelationGetRelid(rel), &table))
@@ -176,9 +247,9 @@ arm_updated_leaf(EState *estate, ResultRelInfo *leaf, bool partitioned, bool mov
 			bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber, updated) ||
 			bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated))
 			(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table, sd_watch, NULL);
-		if (bms_overlap(updated, RelationGetIndexAttrBitmap(rel, INDEX_ATTR_BITMAP_KEY)) &&
-			(found = sd_conflict_keys(rel, &table, NULL, updated)) != NIL)
-			(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table, free_keys, found);
+		if (keys)
+			(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table,
+									 sd_free_updated_keys, keys);
 		if (kind->follows && (found = sd_follow_fkeys(rel, updated)) != NIL)
 			arm_follow(estate, leaf, &table, found);
 	}

@@ -22,6 +22,8 @@ pg_noreturn extern void sd_refuse_flag_change(Oid relid, AttrNumber att);
 extern bool sd_watch(SdVirtual *v, TriggerData *data);
 extern bool sd_unlink(SdVirtual *v, TriggerData *data);
 extern bool sd_keep(SdVirtual *v, TriggerData *data);
+extern bool sd_free_updated_keys(SdVirtual *v, TriggerData *data);
+extern void *sd_updated_keys(EState *estate, ResultRelInfo *leaf);
 extern void sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind);
 extern void sd_arm_user_update(EState *estate, ModifyTableState *state, const SdUpdate *kind);
 

@@ -19,7 +19,7 @@
 #include "virtual.h"
 
 /* Virtual triggers that sd_append_virtual() may add to one result relation. */
-#define APPENDED_AT_MOST 4
+#define APPENDED_AT_MOST 5
 
 /* ---------- at work ---------- */
 
@@ -29,7 +29,7 @@ virtual_trigger(PG_FUNCTION_ARGS)
 {
 	SdVirtual  *v = fcinfo->flinfo->fn_extra;
 	TriggerData *data = (TriggerData *) fcinfo->context;
-	bool		idle = v->unless_false && !*v->unless_false;
+	bool		idle = (v->unless_false && !*v->unless_false) || (v->unless_true && *v->unless_true);
 	HeapTuple	row = TRIGGER_FIRED_BY_INSERT(data->tg_event) ? data->tg_trigtuple : data->tg_newtuple;
 
 	/*

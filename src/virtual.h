@@ -25,6 +25,7 @@ struct SdVirtual
 								 * NULL */
 	const bool *unless_false;	/* it acts on rows for which this is true; NULL:
 								 * on all */
+	const bool *unless_true;	/* the other way round */
 	bool		shown;			/* does EXPLAIN ANALYZE show its calls? */
 	Instrumentation *calls;		/* for EXPLAIN ANALYZE, else NULL */
 	TupleTableSlot *slot;		/* of the leaf, to work with */
