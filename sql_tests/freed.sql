@@ -275,6 +275,19 @@ DELETE FROM seq;
 INSERT INTO seq (v) VALUES ('by trigger');
 SELECT id, v FROM seq;
 
+-- a reference that was taken away is not put into a new row that has the key
+CREATE TABLE boss (id int PRIMARY KEY);
+CREATE TABLE clerk (id int PRIMARY KEY, boss int REFERENCES boss ON DELETE SET NULL, v text);
+SELECT note FROM softdelete_register('boss');
+SELECT note FROM softdelete_register('clerk');
+INSERT INTO boss VALUES (1);
+INSERT INTO clerk VALUES (1, 1, 'old'), (2, 1, 'stays');
+DELETE FROM boss;
+DELETE FROM clerk WHERE id = 1;
+INSERT INTO clerk VALUES (1, NULL, 'new');
+SELECT softdelete_undelete('boss', 1, cascade := true);
+SELECT * FROM clerk ORDER BY id;
+
 SET client_min_messages = warning;
 DROP SCHEMA freed CASCADE;
 DELETE FROM softdelete.image;

@@ -219,7 +219,30 @@ set_columns(const SdForeignKey *fkey)
 	return sql.data;
 }
 
-/* The journal's entries for one foreign key and these parents. */
+/* The row key in an image i of a row of the child, as SQL. */
+static char *
+image_key(const SdForeignKey *fkey)
+{
+	StringInfoData sql;
+	const char *sep = "";
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "ARRAY[");
+	foreach(lc, sd_row_key(fkey))
+	{
+		appendStringInfo(&sql, "%s(i.col_values)[pg_catalog.array_position(i.columns, %s::pg_catalog.name)]",
+						 sep, quote_literal_cstr(get_attname(fkey->child, lfirst_int(lc), false)));
+		sep = ", ";
+	}
+	appendStringInfoString(&sql, "]::pg_catalog.text[]");
+	return sql.data;
+}
+
+/*
+ * The journal's entries for one foreign key and these parents.  "gone": their row
+ * has been deleted since and has left its table, where another has its key.
+ */
 static SdRowset *
 find_links(const SdForeignKey *fkey, SdRowset *parents)
 {
@@ -228,11 +251,14 @@ find_links(const SdForeignKey *fkey, SdRowset *parents)
 	SdRowset   *links = NULL;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT l.id, l.row_key, l.old_values, l.new_values"
-					 " FROM " SD_SCHEMA ".link l, " SD_ROWS_NAME " p"
+	appendStringInfo(&sql, "SELECT l.id, l.row_key, l.old_values, l.new_values,"
+					 " EXISTS (SELECT FROM " SD_SCHEMA ".image i"
+					 " WHERE i.relation = %u::pg_catalog.regclass AND i.deletion_id >= l.deletion_id"
+					 " AND l.row_key = %s) AS gone FROM " SD_SCHEMA ".link l, " SD_ROWS_NAME " p"
 					 " WHERE l.deletion_id = p.deletion_id AND l.child = %u::pg_catalog.regclass"
 					 " AND (l.constraint_name = %s OR l.set_columns = %s) AND l.parent_key = ARRAY[",
-					 fkey->child, quote_literal_cstr(fkey->name), set_columns(fkey));
+					 sd_partition_root(fkey->child), image_key(fkey), fkey->child,
+					 quote_literal_cstr(fkey->name), set_columns(fkey));
 	for (int i = 0; i < fkey->nkeys; i++)
 		appendStringInfo(&sql, "%ssoftdelete.to_text(p." SD_KEY_PREFIX "%d)", i ? ", " : "",
 						 fkey->parent_att[i]);
@@ -340,7 +366,7 @@ put_back_statement(const SdForeignKey *fkey, const List *key)
 		append_nth_row(&sql, fkey, key);
 	}
 	append_unchanged(&sql, fkey);
-	appendStringInfoString(&sql, " RETURNING l.id");
+	appendStringInfoString(&sql, " AND NOT l.gone RETURNING l.id");
 	return sql.data;
 }
 
