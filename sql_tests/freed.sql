@@ -288,6 +288,26 @@ INSERT INTO clerk VALUES (1, NULL, 'new');
 SELECT softdelete_undelete('boss', 1, cascade := true);
 SELECT * FROM clerk ORDER BY id;
 
+-- a rule for INSERT does not swallow the row that comes back
+CREATE TABLE ruled (id int PRIMARY KEY, v text);
+CREATE TABLE elsewhere (LIKE ruled);
+SELECT note FROM softdelete_register('ruled');
+INSERT INTO ruled VALUES (1, 'old');
+DELETE FROM ruled;
+INSERT INTO ruled VALUES (1, 'new');
+DELETE FROM ruled;
+CREATE RULE r AS ON INSERT TO ruled DO INSTEAD INSERT INTO elsewhere VALUES (NEW.id, NEW.v);
+SELECT softdelete_undelete_deletion(deletion_id) FROM softdelete.image WHERE relation = 'ruled'::regclass;
+ALTER TABLE ruled DISABLE RULE r;
+SELECT softdelete_undelete_deletion(deletion_id) FROM softdelete.image WHERE relation = 'ruled'::regclass;
+SELECT id, v FROM ruled;
+
+-- TRUNCATE takes all rows
+SET softdelete.enabled = off;
+TRUNCATE ruled;
+RESET softdelete.enabled;
+SELECT count(*) FROM softdelete.image WHERE relation = 'ruled'::regclass;
+
 SET client_min_messages = warning;
 DROP SCHEMA freed CASCADE;
 DELETE FROM softdelete.image;

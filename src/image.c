@@ -21,6 +21,8 @@
 #include "commands/sequence.h"
 #include "deletion.h"
 #include "image.h"
+#include "rewrite/prs2lock.h"
+#include "rewrite/rewriteDefine.h"
 #include "rewrite/rewriteHandler.h"
 #include "run.h"
 #include "utils/array.h"
@@ -306,6 +308,25 @@ refuse_unknown_columns(Oid relid, SdRowset *images)
 	ExecDropSingleTupleTableSlot(slot);
 }
 
+/* A rule for INSERT would act on what is no INSERT to the user. */
+static void
+refuse_rules(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+
+	for (int i = 0; rel->rd_rules && i < rel->rd_rules->numLocks; i++)
+		if (rel->rd_rules->rules[i]->event == CMD_INSERT &&
+			rel->rd_rules->rules[i]->enabled != RULE_DISABLED)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot undelete in table \"%s\": it has a rule for INSERT",
+							RelationGetRelationName(rel)),
+					 errdetail("Other rows have taken the keys of deleted ones, which have to be inserted again."),
+					 errhint("Disable the rule for the time of the undelete with ALTER TABLE %s DISABLE RULE.",
+							 sd_quoted_relation(relid))));
+	table_close(rel, NoLock);
+}
+
 /* Inserts images into their table and takes them off the journal; frees them. */
 static int64
 put_back(Oid relid, SdRowset *images)
@@ -317,6 +338,7 @@ put_back(Oid relid, SdRowset *images)
 		SdStatement insert = {0};
 		SdStatement forget = {0};
 
+		refuse_rules(relid);
 		refuse_unknown_columns(relid, images);
 		insert.sql = insert_statement(relid);
 		insert.kind = SD_RUN_IMAGES;
@@ -343,6 +365,27 @@ put_back(Oid relid, SdRowset *images)
 	return n;
 }
 
+/* Is there a row for each of the keys in the table, live or deleted? */
+static bool
+all_in_table(const SdRowKeys *keys)
+{
+	StringInfoData sql;
+	SdStatement statement = {0};
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT pg_catalog.count(*) FROM softdelete_keys k WHERE NOT EXISTS (SELECT FROM %s t WHERE ",
+					 sd_quoted_relation(keys->relid));
+	sd_rowkeys_match(&sql, keys, "t", NULL, "k");
+	appendStringInfoChar(&sql, ')');
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = keys->relid;
+	statement.ninputs = 1;
+	statement.input_names[0] = "softdelete_keys";
+	statement.inputs[0] = keys->rows;
+	return sd_run_int64(&statement) == 0;
+}
+
 /*
  * Puts back, as deleted rows, those of the rows named that are not in the table:
  * of each key the image that was moved last.  Returns how many.
@@ -350,10 +393,14 @@ put_back(Oid relid, SdRowset *images)
 int64
 sd_images_return_named(const SdRowKeys *keys)
 {
-	SdRowset   *all = fetch(keys->relid, NULL);
+	SdRowset   *all;
 	SdRowset   *named;
 	StringInfoData condition;
 
+	/* all images have to be read, because values as text may not be compared */
+	if (all_in_table(keys))
+		return 0;
+	all = fetch(keys->relid, NULL);
 	initStringInfo(&condition);
 	appendStringInfo(&condition, "EXISTS (SELECT FROM softdelete_keys k WHERE ");
 	sd_rowkeys_match(&condition, keys, "c", SD_KEY_PREFIX, "k");
@@ -418,6 +465,19 @@ int64
 sd_images_return_all(Oid relid)
 {
 	return put_back(relid, fetch(relid, NULL));
+}
+
+/* A table is truncated: nothing of it can come back. */
+void
+sd_images_forget(Oid relid)
+{
+	SdStatement statement = {0};
+
+	statement.sql = psprintf("DELETE FROM " SD_SCHEMA ".image i WHERE i.relation = %u::pg_catalog.regclass",
+							 relid);
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("image");
+	sd_run(&statement);
 }
 
 /* A column of a table has been renamed: so it is in the images of its rows. */

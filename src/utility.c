@@ -154,10 +154,14 @@ truncated_tables(TruncateStmt *truncate)
 	return tables;
 }
 
-/* Under softdelete.enabled = off it passes, and is put on record. */
+/*
+ * Under softdelete.enabled = off it passes, is put on record, and takes the
+ * deleted rows that have left their table with it.
+ */
 static void
 refuse_truncate(TruncateStmt *truncate)
 {
+	bool		logged = false;
 	ListCell   *lc;
 
 	foreach(lc, truncated_tables(truncate))
@@ -167,8 +171,11 @@ refuse_truncate(TruncateStmt *truncate)
 			{
 				if (XactReadOnly)
 					return;		/* which is about to refuse it */
-				sd_bypass_log(sd_partition_root(lfirst_oid(lc)));
-				return;
+				if (!logged)
+					sd_bypass_log(sd_partition_root(lfirst_oid(lc)));
+				logged = true;
+				sd_images_forget(lfirst_oid(lc));
+				continue;
 			}
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
