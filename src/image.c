@@ -169,6 +169,23 @@ sd_images_of(Oid relid)
 								 " WHERE i.relation = %u::pg_catalog.regclass", relid));
 }
 
+/* How many images there are of rows of a table, of the deletions of these rows. */
+int64
+sd_images_of_deletions(Oid relid, SdRowset *rows)
+{
+	SdStatement statement = {0};
+
+	statement.sql = psprintf("SELECT pg_catalog.count(*) FROM " SD_SCHEMA ".image i"
+							 " WHERE i.relation = %u::pg_catalog.regclass"
+							 " AND i.deletion_id IN (SELECT r.deletion_id FROM " SD_ROWS_NAME " r)", relid);
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("image");
+	statement.ninputs = 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = rows;
+	return sd_run_int64(&statement);
+}
+
 /*
  * The images of rows of a table, of the deletions of these rows or, for NULL,
  * of all: id, deletion_id, columns, col_values.

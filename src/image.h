@@ -13,6 +13,7 @@
 extern bool sd_image_move(Relation rel, TupleTableSlot *row, const SdTable *table);
 extern bool sd_images_exist(void);
 extern int64 sd_images_of(Oid relid);
+extern int64 sd_images_of_deletions(Oid relid, SdRowset *rows);
 extern int64 sd_images_return_named(const SdRowKeys *keys);
 extern int64 sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows);
 extern void sd_images_forget(Oid relid);

@@ -53,6 +53,21 @@ flip_statement(const SdForeignKey *fkey, SdPurpose purpose, void *arg)
 	return sql.data;
 }
 
+/*
+ * After rows were to be made live: has somebody taken the key of one of them
+ * meanwhile, so that it has left the table?  "before": images that there were.
+ */
+static void
+refuse_moved(Oid relid, SdRowset *rows, int64 before)
+{
+	if (sd_images_of_deletions(relid, rows) > before)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not undelete in table \"%s\" due to concurrent changes of keys",
+						get_rel_name(relid)),
+				 errhint("Run it again.")));
+}
+
 /* Makes the rows live that hang below over one foreign key. */
 static void
 flip_below(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey, SdTouched *child)
@@ -60,6 +75,7 @@ flip_below(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey, S
 	SdPlan	   *kept = sd_plan_take(fkey, SD_UNDELETE_FLIP, sd_rowset_count(work->rows),
 									flip_statement, child);
 	SdRowset   *rows = NULL;
+	int64		images = undelete->images ? sd_images_of_deletions(child->relid, work->rows) : 0;
 
 	PG_TRY();
 	{
@@ -74,6 +90,7 @@ flip_below(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey, S
 			sd_plan_release(kept);
 	}
 	PG_END_TRY();
+	refuse_moved(child->relid, work->rows, images);
 	sd_touch(undelete, child, rows, false, true, true, work->flipped ? fkey->id : InvalidOid);
 }
 
@@ -563,15 +580,18 @@ restore_deleted(SdUndelete *undelete, Oid relid, SdRowset *row)
 	SdTouched  *table = sd_touched_table(undelete, relid);
 	StringInfoData sql;
 	SdRowset   *rows;
+	int64		images;
 
 	if (undelete->images && sd_images_return_deletion(table->relid, row) > 0)
 		table->returned = true;
+	images = undelete->images ? sd_images_of_deletions(table->relid, row) : 0;
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM " SD_ROWS_NAME " r WHERE NOT c.%s"
 					 " AND c.%s = r.deletion_id RETURNING %s",
 					 sd_only(table->relid), sd_quoted_relation(table->relid), table->flag, table->flag,
 					 table->deletion_id, sd_touched_columns(table, false, true));
 	rows = sd_touched_run(undelete, table, SD_RUN_FLAG, sql.data, NULL, 1, SD_ROWS_NAME, row, NULL, NULL);
+	refuse_moved(table->relid, row, images);
 	sd_touch(undelete, table, rows, false, true, false, InvalidOid);
 
 	/* rows brought back before may miss references that were taken away */
