@@ -29,6 +29,7 @@
 #include "executor/executor.h"
 #include "executor/nodeModifyTable.h"
 #include "fkey.h"
+#include "fullkeys.h"
 #include "fmgr.h"
 #include "image.h"
 #include "keys.h"
@@ -127,60 +128,49 @@ typedef struct FullKey
 	Bitmapset  *used;			/* its columns and those of its condition */
 } FullKey;
 
-/* The columns of which a key is made (offset as in updatedCols). */
-static Bitmapset *
-key_columns(const IndexInfo *info)
+static FullKey *
+make_key(const SdFullKey *full)
 {
-	Bitmapset  *used = NULL;
+	Relation	index = index_open(full->index, AccessShareLock);
+	FullKey    *key = palloc(sizeof(FullKey));
 
-	for (int i = 0; i < info->ii_NumIndexKeyAttrs; i++)
-		if (info->ii_IndexAttrNumbers[i] != 0)
-			used = bms_add_member(used, info->ii_IndexAttrNumbers[i] - FirstLowInvalidHeapAttributeNumber);
-	pull_varattnos((Node *) info->ii_Expressions, 1, &used);
-	return used;
+	key->index = full->index;
+	key->info = BuildIndexInfo(index);
+	key->used = full->used;
+	key->exclusion = key->info->ii_ExclusionOps != NULL;
+	if (!key->exclusion)
+		BuildSpeculativeIndexInfo(index, key->info);
+	index_close(index, NoLock);
+	return key;
 }
 
 /*
  * The keys of a registered table that count deleted rows too, in the current
  * memory context: of an INSERT those without a column that it draws from a
- * sequence, of an UPDATE those that it may change by changing these columns; all
- * for neither.
+ * sequence; all for none.
  */
 List *
-sd_conflict_keys(Relation rel, const SdTable *table, const Bitmapset *drawn,
-				 const Bitmapset *updated)
+sd_conflict_keys(Relation rel, const SdTable *table, const Bitmapset *drawn)
 {
+	List	   *chosen = NIL;
 	List	   *keys = NIL;
 	ListCell   *lc;
 
-	foreach(lc, RelationGetIndexList(rel))
+	foreach(lc, sd_full_keys(rel, table->flag))
 	{
-		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
-		Form_pg_index form = index->rd_index;
+		SdFullKey  *full = lfirst(lc);
+		SdFullKey  *copy;
 
-		if ((form->indisunique || form->indisexclusion) && form->indisready &&
-			!sd_key_is_partial(index, table->flag))
-		{
-			IndexInfo  *info = BuildIndexInfo(index);
-			Bitmapset  *columns = key_columns(info);
-			Bitmapset  *used = bms_copy(columns);
-
-			pull_varattnos((Node *) info->ii_Predicate, 1, &used);
-			if (drawn ? !bms_overlap(columns, drawn) : !updated || bms_overlap(used, updated))
-			{
-				FullKey    *key = palloc(sizeof(FullKey));
-
-				key->index = RelationGetRelid(index);
-				key->info = info;
-				key->used = used;
-				key->exclusion = info->ii_ExclusionOps != NULL;
-				if (!key->exclusion)
-					BuildSpeculativeIndexInfo(index, info);
-				keys = lappend(keys, key);
-			}
-		}
-		index_close(index, NoLock);
+		if (bms_overlap(full->columns, drawn))
+			continue;
+		copy = palloc(sizeof(SdFullKey));
+		*copy = *full;
+		copy->columns = NULL;
+		copy->used = bms_copy(full->used);
+		chosen = lappend(chosen, copy);
 	}
+	foreach(lc, chosen)
+		keys = lappend(keys, make_key(lfirst(lc)));
 	return keys;
 }
 

@@ -17,8 +17,7 @@ typedef enum SdNewRow
 } SdNewRow;
 
 extern void sd_conflict_convert(Query *query, RangeTblEntry *rte, const SdTable *table);
-extern List *sd_conflict_keys(Relation rel, const SdTable *table, const Bitmapset *drawn,
-							  const Bitmapset *updated);
+extern List *sd_conflict_keys(Relation rel, const SdTable *table, const Bitmapset *drawn);
 extern void sd_conflict_free_keys(ResultRelInfo *rel, List *keys, TupleTableSlot *slot,
 								  EState *estate, const SdTable *table, SdNewRow kind,
 								  TupleTableSlot *old, TupleTableSlot *holder);

@@ -82,6 +82,8 @@ drawn_in_leaf(const Bitmapset *drawn, Relation root, Relation leaf)
 	Bitmapset  *mapped = NULL;
 	int			att = -1;
 
+	if (root == leaf)
+		return bms_copy(drawn);
 	while ((att = bms_next_member(drawn, att)) >= 0)
 	{
 		char	   *name = get_attname(RelationGetRelid(root), att + FirstLowInvalidHeapAttributeNumber, false);
@@ -148,7 +150,7 @@ arm_keys(Insertion *insertion, ResultRelInfo *leaf, const SdTable *table)
 	/* a BEFORE trigger may put something else in the place of what was drawn */
 	if (leaf->ri_TrigDesc == NULL || !leaf->ri_TrigDesc->trig_insert_before_row)
 		drawn = drawn_in_leaf(insertion->drawn, root, leaf->ri_RelationDesc);
-	inserted->keys = sd_conflict_keys(leaf->ri_RelationDesc, table, drawn, NULL);
+	inserted->keys = sd_conflict_keys(leaf->ri_RelationDesc, table, drawn);
 	inserted->kind = insertion->own ? SD_NEW_IMAGE :
 		insertion->action != ONCONFLICT_NONE ? SD_NEW_ON_CONFLICT : SD_NEW_ROW;
 	if (inserted->keys)

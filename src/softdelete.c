@@ -14,6 +14,7 @@
 #include "explain.h"
 #include "fmgr.h"
 #include "follow.h"
+#include "fullkeys.h"
 #include "hierarchy.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
@@ -178,6 +179,7 @@ _PG_init(void)
 {
 	sd_settings_define();
 	sd_registry_init();
+	sd_full_keys_init();
 	sd_plans_init();
 	sd_deletion_init();
 	sd_unlinked_init();

@@ -137,7 +137,7 @@ sd_free_updated_keys(SdVirtual *v, TriggerData *data)
 	{
 		MemoryContext old = MemoryContextSwitchTo(v->estate->es_query_cxt);
 
-		updated->keys = sd_conflict_keys(data->tg_relation, &v->table, NULL, NULL);
+		updated->keys = sd_conflict_keys(data->tg_relation, &v->table, NULL);
 		updated->known = true;
 		MemoryContextSwitchTo(old);
 	}

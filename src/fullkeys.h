@@ -1,0 +1,22 @@
+/*
+ * fullkeys.h - the keys of a registered table that count deleted rows too.
+ */
+#ifndef SD_FULLKEYS_H
+#define SD_FULLKEYS_H
+
+#include "access/attnum.h"
+#include "nodes/bitmapset.h"
+#include "nodes/pg_list.h"
+#include "utils/relcache.h"
+
+typedef struct SdFullKey
+{
+	Oid			index;
+	Bitmapset  *columns;		/* of which it is made, offset as in updatedCols */
+	Bitmapset  *used;			/* those and the columns of its condition */
+} SdFullKey;
+
+extern List *sd_full_keys(Relation rel, AttrNumber flag);
+extern void sd_full_keys_init(void);
+
+#endif							/* SD_FULLKEYS_H */
