@@ -19,6 +19,10 @@ CREATE TEMP TABLE keys_before AS SELECT i.indexrelid::regclass::text AS name, pg
 SELECT * FROM softdelete_register('t');
 \d t
 SELECT indexrelid::regclass, indisclustered, obj_description(indexrelid, 'pg_class') FROM pg_index WHERE indrelid = 't'::regclass ORDER BY indexrelid::regclass::text COLLATE "C";
+COMMENT ON INDEX mail_key IS 'one mail only';
+COMMENT ON INDEX "t_A b_low_key" IS NULL;
+SELECT obj_description('mail_key'::regclass, 'pg_class'), obj_description('"t_A b_low_key"'::regclass, 'pg_class');
+COMMENT ON INDEX mail_key IS 'one mail, one user';
 -- they count live rows only
 INSERT INTO t VALUES (1, 'a@x', 1, 'L', 1, 1, 1, 1, 1);
 INSERT INTO t VALUES (2, 'a@x', 2, 'M', 2, 2, 2, 2, 2);

@@ -300,6 +300,23 @@ rename_constraint(RenameStmt *statement)
 	return (Node *) copy;
 }
 
+/* COMMENT ON INDEX of what was a constraint keeps the mark that says so. */
+static Node *
+comment_on_index(CommentStmt *statement)
+{
+	RangeVar   *name = makeRangeVarFromNameList((List *) statement->object);
+	Oid			index = RangeVarGetRelid(name, NoLock, true);
+	char	   *comment = OidIsValid(index) ? sd_keys_comment(index, statement->comment) :
+		statement->comment;
+	CommentStmt *copy;
+
+	if (comment == statement->comment)
+		return (Node *) statement;
+	copy = copyObject(statement);
+	copy->comment = comment;
+	return (Node *) copy;
+}
+
 /* A new foreign key to a key that has become partial: it has to be full. */
 static void
 reference_key(const Constraint *constraint)
@@ -361,6 +378,10 @@ sd_keyddl_prepare(Node *utility, SdKeyDdl *ddl)
 		case T_AlterTableStmt:
 			reference_keys_of(utility);
 			return alter_table((AlterTableStmt *) utility, ddl);
+		case T_CommentStmt:
+			if (((CommentStmt *) utility)->objtype == OBJECT_INDEX)
+				return comment_on_index((CommentStmt *) utility);
+			return utility;
 		case T_RenameStmt:
 			if (((RenameStmt *) utility)->renameType == OBJECT_TABCONSTRAINT)
 				return rename_constraint((RenameStmt *) utility);

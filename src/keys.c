@@ -554,6 +554,9 @@ sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note)
 			take_prepared(key, lfirst(lp));
 		else
 			replace_key(key, with_live(key->predicate, flag));
+		if (OidIsValid(key->constraint) && !key->exclusion)
+			appendStringInfo(note, "%sconstraint %s became an index",
+							 note->len ? "; " : "", quote_identifier(key->name));
 	}
 }
 
@@ -711,6 +714,17 @@ sd_keys_former_constraint(Oid relid, const char *name)
 		!has_mark(GetComment(index, RelationRelationId, 0)))
 		return InvalidOid;
 	return index;
+}
+
+/*
+ * The comment that an index is to have, with the mark that it has; the same if it
+ * has none.  The result may be palloc'd.
+ */
+char *
+sd_keys_comment(Oid index, char *comment)
+{
+	return has_mark(GetComment(index, RelationRelationId, 0)) && !has_mark(comment) ?
+		with_mark(comment) : comment;
 }
 
 /* Marks a partial unique index as what a UNIQUE constraint has become. */

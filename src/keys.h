@@ -18,6 +18,7 @@ extern void sd_keys_make_new_partial(Oid relid, AttrNumber flag, List *known);
 extern void sd_keys_make_full(Oid relid, AttrNumber flag);
 extern void sd_keys_make_referable(Oid relid, AttrNumber flag, List *columns);
 extern Oid	sd_keys_former_constraint(Oid relid, const char *name);
+extern char *sd_keys_comment(Oid index, char *comment);
 extern void sd_keys_mark(Oid index);
 
 #endif							/* SD_KEYS_H */
