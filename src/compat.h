@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "executor/executor.h"
 #include "nodes/execnodes.h"
+#include "nodes/makefuncs.h"
 #include "nodes/pathnodes.h"
 #include "optimizer/restrictinfo.h"
 #include "parser/parse_relation.h"
@@ -116,6 +117,35 @@ sd_make_restrictinfo(PlannerInfo *root, Expr *clause, Index security_level)
 #define SD_RETURNING_OLD 1
 #else
 #define SD_RETURNING_OLD 0
+#endif
+
+#if SD_RETURNING_OLD
+#define sd_returns_old(var) ((var)->varreturningtype == VAR_RETURNING_OLD)
+#define sd_returns_new(var) ((var)->varreturningtype == VAR_RETURNING_NEW)
+#else
+#define sd_returns_old(var) (false)
+#define sd_returns_new(var) (false)
+#endif
+
+/* What a column was: before 18 null, for want of better. */
+static inline Expr *
+sd_old_column(const Var *var)
+{
+#if SD_RETURNING_OLD
+	Var		   *old = copyObject(var);
+
+	old->varreturningtype = VAR_RETURNING_OLD;
+	return (Expr *) old;
+#else
+	return (Expr *) makeNullConst(var->vartype, var->vartypmod, var->varcollid);
+#endif
+}
+
+/* 17: MERGE has RETURNING, with merge_action() */
+#if PG_VERSION_NUM >= 170000
+#define SD_IS_MERGE_ACTION(node) IsA(node, MergeSupportFunc)
+#else
+#define SD_IS_MERGE_ACTION(node) (false)
 #endif
 
 /* 17: the conditions of MERGE actions are three kinds, RETURNING was added */

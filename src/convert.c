@@ -28,6 +28,7 @@
 #include "registry.h"
 #include "rewrite/rewriteManip.h"
 #include "settings.h"
+#include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
@@ -233,6 +234,121 @@ convert_delete(SdPlanning *planning, Query *query, RangeTblEntry *rte, const SdT
 	return true;
 }
 
+/* ---------- RETURNING of MERGE (17) ---------- */
+
+typedef struct MergeContext
+{
+	Index		rti;			/* target */
+	Oid			relid;
+	SdTable		table;
+	int			depth;			/* of subqueries */
+} MergeContext;
+
+static Var *
+merge_column(const MergeContext *context, AttrNumber att)
+{
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	get_atttypetypmodcoll(context->relid, att, &type, &typmod, &collation);
+	return makeVar(context->rti, att, type, typmod, collation, context->depth);
+}
+
+/* CASE WHEN the row has just been deleted THEN deleted ELSE otherwise END */
+static Node *
+if_deleted(const MergeContext *context, Expr *deleted, Expr *otherwise)
+{
+	NullTest   *has_id = makeNode(NullTest);
+	CaseWhen   *when = makeNode(CaseWhen);
+	CaseExpr   *choice = makeNode(CaseExpr);
+
+	has_id->arg = (Expr *) merge_column(context, context->table.deletion_id);
+	has_id->nulltesttype = IS_NOT_NULL;
+	has_id->location = -1;
+	when->expr = make_andclause(list_make2(make_notclause((Expr *) merge_column(context, context->table.flag)),
+										   has_id));
+	when->result = deleted;
+	when->location = -1;
+	choice->casetype = exprType((Node *) otherwise);
+	choice->casecollid = exprCollation((Node *) otherwise);
+	choice->args = list_make1(when);
+	choice->defresult = otherwise;
+	choice->location = -1;
+	return (Node *) choice;
+}
+
+static Node *merge_value(Node *node, MergeContext *context);
+
+/* A whole row of the target, column by column. */
+static Node *
+merge_row(const Var *var, MergeContext *context)
+{
+	Relation	rel = table_open(context->relid, NoLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	RowExpr    *row = makeNode(RowExpr);
+
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+
+		row->colnames = lappend(row->colnames, makeString(pstrdup(NameStr(att->attname))));
+		row->args = lappend(row->args, att->attisdropped ?
+							(Node *) makeNullConst(INT4OID, -1, InvalidOid) :
+							merge_value((Node *) merge_column(context, i + 1), context));
+	}
+	row->row_typeid = var->vartype;
+	row->row_format = COERCE_IMPLICIT_CAST;
+	row->location = -1;
+	table_close(rel, NoLock);
+	return (Node *) row;
+}
+
+/*
+ * What RETURNING shows of a row that MERGE deletes: that it is a DELETE, and the
+ * row as it was, live; before version 18 what deletion_id was is not known, and
+ * it was null in a row that had never been deleted.
+ */
+static Node *
+merge_value(Node *node, MergeContext *context)
+{
+	if (node == NULL)
+		return NULL;
+	if (SD_IS_MERGE_ACTION(node))
+		return if_deleted(context, (Expr *)
+						  makeConst(TEXTOID, -1, exprCollation(node), -1,
+									CStringGetTextDatum("DELETE"), false, false), (Expr *) node);
+	if (IsA(node, Var))
+	{
+		Var		   *var = (Var *) node;
+
+		if (var->varno != context->rti || var->varlevelsup != context->depth)
+			return node;
+		if (sd_returns_new(var))
+			return if_deleted(context, (Expr *) makeNullConst(var->vartype, var->vartypmod, var->varcollid),
+							  (Expr *) var);
+		if (sd_returns_old(var))
+			return node;
+		if (var->varattno == InvalidAttrNumber)
+			return merge_row(var, context);
+		if (var->varattno == context->table.flag)
+			return if_deleted(context, sd_live_flag(), (Expr *) var);
+		if (var->varattno == context->table.deletion_id)
+			return if_deleted(context, sd_old_column(var), (Expr *) var);
+		return node;
+	}
+	if (IsA(node, Query))
+	{
+		Query	   *query;
+
+		context->depth++;
+		query = query_tree_mutator((Query *) node, merge_value, context, 0);
+		context->depth--;
+		return (Node *) query;
+	}
+	return expression_tree_mutator(node, merge_value, context);
+}
+
 static bool
 convert_merge(Query *query, RangeTblEntry *rte, const SdTable *table)
 {
@@ -259,6 +375,12 @@ convert_merge(Query *query, RangeTblEntry *rte, const SdTable *table)
 	 */
 	if (converted && !updates)
 		set_updated_columns(sd_query_permissions(query, rte), rte->relid);
+	if (converted && query->returningList)
+	{
+		MergeContext context = {.rti = query->resultRelation,.relid = rte->relid,.table = *table};
+
+		query->returningList = (List *) merge_value((Node *) query->returningList, &context);
+	}
 	return converted;
 }
 
