@@ -129,7 +129,7 @@ sd_make_restrictinfo(PlannerInfo *root, Expr *clause, Index security_level)
 
 /* What a column was: before 18 null, for want of better. */
 static inline Expr *
-sd_old_column(const Var *var)
+sd_old_column(Var *var)
 {
 #if SD_RETURNING_OLD
 	Var		   *old = copyObject(var);
