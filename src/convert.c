@@ -413,7 +413,8 @@ convert_query(SdPlanning *planning, Query *query)
 /*
  * Converts the DELETEs of a query in place (the planner may scribble on it).
  * Under softdelete.enabled = off they stay what they are, but for those of a
- * cascade: what began as a soft delete ends as one.  True if the top one was a DELETE: then the plan must say so again.
+ * cascade: what began as a soft delete ends as one.  True if the top one was a
+ * DELETE: then the plan must say so again.
  */
 bool
 sd_convert(SdPlanning *planning, Query *query)

@@ -10,7 +10,6 @@
 #include "access/genam.h"
 #include "access/sysattr.h"
 #include "fullkeys.h"
-#include "keys.h"
 #include "nodes/nodes.h"
 #include "optimizer/optimizer.h"
 #include "utils/hsearch.h"
@@ -56,6 +55,22 @@ void
 sd_full_keys_init(void)
 {
 	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+}
+
+/* Is one of the index's conditions that the row is live? */
+bool
+sd_key_is_partial(Relation index, AttrNumber flag)
+{
+	ListCell   *lc;
+
+	foreach(lc, RelationGetIndexPredicate(index))
+	{
+		Var		   *var = lfirst(lc);
+
+		if (IsA(var, Var) && var->varattno == flag)
+			return true;
+	}
+	return false;
 }
 
 static Bitmapset *

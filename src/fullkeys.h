@@ -16,6 +16,7 @@ typedef struct SdFullKey
 	Bitmapset  *used;			/* those and the columns of its condition */
 } SdFullKey;
 
+extern bool sd_key_is_partial(Relation index, AttrNumber flag);
 extern List *sd_full_keys(Relation rel, AttrNumber flag);
 extern void sd_full_keys_init(void);
 

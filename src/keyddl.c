@@ -16,6 +16,7 @@
 #include "catalog/pg_class.h"
 #include "commands/defrem.h"
 #include "compat.h"
+#include "fullkeys.h"
 #include "keyddl.h"
 #include "keys.h"
 #include "nodes/makefuncs.h"

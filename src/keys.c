@@ -22,6 +22,7 @@
 #include "catalog/pg_inherits.h"
 #include "commands/comment.h"
 #include "commands/defrem.h"
+#include "fullkeys.h"
 #include "keys.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
@@ -44,22 +45,6 @@
 #define MANY_PAGES 131072
 
 /* ---------- what an index is ---------- */
-
-/* Is one of the index's conditions that the row is live? */
-bool
-sd_key_is_partial(Relation index, AttrNumber flag)
-{
-	ListCell   *lc;
-
-	foreach(lc, RelationGetIndexPredicate(index))
-	{
-		Var		   *var = lfirst(lc);
-
-		if (IsA(var, Var) && var->varattno == flag)
-			return true;
-	}
-	return false;
-}
 
 /* Does a foreign key reference the columns of this very index? */
 bool

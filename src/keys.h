@@ -10,7 +10,6 @@
 #include "utils/relcache.h"
 
 extern bool sd_keys_changing(void);
-extern bool sd_key_is_partial(Relation index, AttrNumber flag);
 extern bool sd_key_is_referenced(Oid index);
 extern void sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note);
 extern bool sd_keys_take_prepared(Oid relid, AttrNumber flag, StringInfo note);

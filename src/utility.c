@@ -3,8 +3,9 @@
  *
  * COPY table TO would read the table without the planner, and so without the
  * hiding condition: it becomes COPY (SELECT ...) TO.  TRUNCATE would really
- * delete: it is refused, except under softdelete.enabled = off.  What queries inside ALTER TABLE and REFRESH
- * MATERIALIZED VIEW see is told to the planner (visibility.h).
+ * delete: it is refused, except under softdelete.enabled = off.  What queries
+ * inside ALTER TABLE and REFRESH MATERIALIZED VIEW see is told to the planner
+ * (visibility.h).
  */
 #include "postgres.h"
 
