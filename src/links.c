@@ -3,10 +3,10 @@
  *
  * What ON DELETE SET NULL or SET DEFAULT is about to overwrite, or what the
  * transaction itself gave up before (unlinked.c), is written to softdelete.link,
- * so that undelete can put it back: which foreign key, the parent's key, the key of the row, the values before and after.  Values are
- * kept as text in the order of the constraint's columns, which a dump carries.
- * The foreign key is known again by its name or by the names of its columns, so
- * that either may be renamed.
+ * so that undelete can put it back: which foreign key, the parent's key, the key
+ * of the row, the values before and after.  Values are kept as text in the order
+ * of the constraint's columns, which a dump carries.  The foreign key is known
+ * again by its name or by the names of its columns, so that either may be renamed.
  */
 #include "postgres.h"
 
