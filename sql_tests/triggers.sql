@@ -119,6 +119,19 @@ INSERT INTO counted SELECT k, id FROM generate_series(1, 2) k, generate_series(1
 DELETE FROM counted;
 SELECT row_count, relations FROM softdelete.deletions ORDER BY id DESC LIMIT 1;
 
+-- many rows of a partition with columns of its own, with a condition that needs ever more memory
+CREATE TABLE wide (k int, v text) PARTITION BY LIST (k);
+CREATE TABLE wide1 (gone int, v text, k int);
+ALTER TABLE wide1 DROP gone;
+ALTER TABLE wide ATTACH PARTITION wide1 FOR VALUES IN (1);
+INSERT INTO wide SELECT 1, 'v' || g FROM generate_series(1, 500) g;
+SELECT relation FROM softdelete_register('wide');
+CREATE TRIGGER say BEFORE DELETE ON wide1 FOR EACH ROW WHEN (repeat(OLD.v, substr(OLD.v, 2)::int) = '') EXECUTE FUNCTION say();
+CREATE FUNCTION sum_up() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN RAISE NOTICE ''% % %'', (SELECT count(*) FROM gone), (SELECT sum(k) FROM gone), (SELECT max(v) FROM gone); RETURN NULL; END';
+CREATE TRIGGER sum_up AFTER DELETE ON wide REFERENCING OLD TABLE AS gone EXECUTE FUNCTION sum_up();
+DELETE FROM wide;
+
 -- conditions of AFTER triggers see the pg_trigger_depth() that they would see, and the triggers keep their order
 CREATE TABLE soft_p (id int PRIMARY KEY);
 CREATE TABLE soft_c (id int PRIMARY KEY, p_id int REFERENCES soft_p ON DELETE CASCADE);

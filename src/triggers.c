@@ -229,11 +229,27 @@ call_user_trigger(SdVirtual *v, TriggerData *data)
 	return DatumGetPointer(result) != NULL;
 }
 
-/* Queues the event of one AFTER DELETE trigger of the user; arg: its carrier. */
+/*
+ * Queues events of the user's AFTER DELETE triggers, which "events" carries, and
+ * adds to their transition tables.  The executor keeps what it makes for that in
+ * the result relation, such as the map from a partition to its root: not in the
+ * memory of one row, in which trigger functions are called.
+ */
+static void
+queue_events(SdVirtual *v, ResultRelInfo *events, TriggerData *data,
+			 TransitionCaptureState *transition)
+{
+	MemoryContext old = MemoryContextSwitchTo(v->estate->es_query_cxt);
+
+	ExecARDeleteTriggers(v->estate, events, &data->tg_trigtuple->t_self, NULL, transition, false);
+	MemoryContextSwitchTo(old);
+}
+
+/* Queues the event of one of them; arg: its carrier. */
 static bool
 queue_event(SdVirtual *v, TriggerData *data)
 {
-	ExecARDeleteTriggers(v->estate, v->arg, &data->tg_trigtuple->t_self, NULL, NULL, false);
+	queue_events(v, v->arg, data, NULL);
 	return true;
 }
 
@@ -294,8 +310,7 @@ capture(SdVirtual *v, TriggerData *data)
 		sd_deleted_add(columns->deleted, columns->atts, data->tg_relation, data->tg_trigtuple);
 	}
 	if (c->events->ri_TrigDesc->trig_delete_after_row || c->target->transition)
-		ExecARDeleteTriggers(v->estate, c->events, &data->tg_trigtuple->t_self, NULL,
-							 c->target->transition, false);
+		queue_events(v, c->events, data, c->target->transition);
 	return true;
 }
 
