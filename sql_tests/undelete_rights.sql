@@ -193,6 +193,29 @@ SELECT softdelete_undelete('t', 1, set := '{"n": 3}');
 SELECT id, n FROM t;
 RESET ROLE;
 
+-- functions of policies find what they name in the caller's search_path, but operators are PostgreSQL's
+CREATE TABLE member (who name, tenant int);
+CREATE TABLE note (id int PRIMARY KEY, tenant int, v text);
+CREATE FUNCTION mine(t int) RETURNS boolean LANGUAGE plpgsql STABLE AS 'BEGIN RETURN EXISTS (SELECT FROM member WHERE who = current_user AND tenant = t); END';
+CREATE FUNCTION never(tid, tid) RETURNS boolean LANGUAGE sql IMMUTABLE AS 'SELECT false';
+CREATE OPERATOR = (LEFTARG = tid, RIGHTARG = tid, FUNCTION = never);
+INSERT INTO member VALUES ('regress_ur_user', 1);
+INSERT INTO note VALUES (1, 1, 'a'), (2, 2, 'b'), (3, 1, 'c');
+ALTER TABLE note ENABLE ROW LEVEL SECURITY;
+CREATE POLICY mine ON note USING (mine(tenant));
+GRANT SELECT, INSERT, UPDATE ON note, member TO regress_ur_user;
+SELECT relation FROM softdelete_register('note');
+DELETE FROM note;
+SET ROLE regress_ur_user;
+SET search_path = ur, pg_catalog, public;
+SELECT softdelete_undelete('note', 1);
+SELECT softdelete_undelete('note', 2);
+SELECT softdelete_undelete('note', 3, set := '{"tenant": 2}');
+SELECT softdelete_undelete('note', 3, set := '{"v": "d"}');
+SELECT id, tenant, v FROM note ORDER BY id;
+RESET ROLE;
+SET search_path = ur, public;
+
 SET client_min_messages = warning;
 DROP SCHEMA ur CASCADE;
 DROP OWNED BY regress_ur_owner, regress_ur_user, regress_ur_bypass;

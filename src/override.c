@@ -213,6 +213,7 @@ sd_override(SdRowKeys *keys, Jsonb *set)
 	statement.sql = sql.data;
 	statement.kind = SD_RUN_LINKS;
 	statement.physical = keys->relid;
+	statement.own_path = true;
 	statement.expect = SPI_OK_UPDATE_RETURNING;
 	statement.nargs = 1;
 	statement.argtypes = &type;

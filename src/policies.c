@@ -119,10 +119,12 @@ sd_policies_check(Oid relid, SdRowset *rows, bool all)
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT true AS seen FROM %s c, " SD_ROWS_NAME " s"
-					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid%s",
+					 " WHERE c.ctid OPERATOR(pg_catalog.=) s.tid"
+					 " AND c.tableoid OPERATOR(pg_catalog.=) s.tableoid%s",
 					 sd_quoted_relation(relid), all ? "" : " AND s.upper");
 	statement.sql = sql.data;
 	statement.kind = SD_RUN_LIVE;
+	statement.own_path = true;
 	statement.ninputs = 1;
 	statement.input_names[0] = SD_ROWS_NAME;
 	statement.inputs[0] = rows;

@@ -48,7 +48,8 @@ typedef struct SdStatement
 								 * snapshot does not see */
 	bool		latest;			/* the same without the failure */
 	bool		own_path;		/* keep the session's search_path, for the
-								 * triggers of users; else it is pg_catalog */
+								 * triggers and policies of users; else it is
+								 * pg_catalog */
 	bool		portable;		/* values as text that any session reads the
 								 * same */
 	int64		limit;			/* rows to ask for; 0: all.  Unlike LIMIT it does

@@ -266,6 +266,7 @@ require_rows(const SdRowKeys *keys)
 	statement.sql = sql.data;
 	statement.kind = SD_RUN_PHYSICAL;
 	statement.physical = keys->relid;
+	statement.own_path = true;
 	statement.ninputs = 1;
 	statement.input_names[0] = "softdelete_keys";
 	statement.inputs[0] = keys->rows;
