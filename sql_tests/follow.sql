@@ -109,5 +109,34 @@ RESET softdelete.show_deleted;
 SELECT softdelete_undelete('town', ROW('north', 0), cascade := true);
 SELECT id, k, region FROM house ORDER BY id;
 
+-- no trigger notices deleted rows, whether the parent is registered or not; what triggers do to live ones stays
+CREATE TABLE plain (code text PRIMARY KEY);
+CREATE TABLE kept (code text PRIMARY KEY);
+CREATE TABLE leafy (id int, plain text REFERENCES plain ON UPDATE CASCADE, kept text REFERENCES kept ON UPDATE CASCADE ON DELETE CASCADE,
+    pair text GENERATED ALWAYS AS (plain || kept) STORED, changes int DEFAULT 0) PARTITION BY LIST (id);
+CREATE TABLE leafy1 (changes int DEFAULT 0, plain text, gone int, id int, kept text, pair text GENERATED ALWAYS AS (plain || kept) STORED);
+ALTER TABLE leafy1 DROP gone;
+ALTER TABLE leafy ATTACH PARTITION leafy1 FOR VALUES IN (1);
+CREATE TABLE leafy2 PARTITION OF leafy DEFAULT;
+INSERT INTO plain VALUES ('a');
+INSERT INTO kept VALUES ('x');
+INSERT INTO leafy SELECT g % 3, 'a', 'x' FROM generate_series(1, 6) g;
+SELECT relation FROM softdelete_register('kept');
+CREATE FUNCTION count_changes() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN IF NOT NEW.active THEN RETURN NULL; END IF; NEW.changes := NEW.changes + 1; RETURN NEW; END';
+CREATE TRIGGER a BEFORE UPDATE ON leafy FOR EACH ROW EXECUTE FUNCTION count_changes();
+CREATE FUNCTION tell_change() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN RAISE NOTICE ''% % %'', NEW.id, NEW.pair, NEW.active; RETURN NULL; END';
+CREATE TRIGGER b AFTER UPDATE ON leafy FOR EACH ROW EXECUTE FUNCTION tell_change();
+CREATE FUNCTION tell_changes() RETURNS trigger LANGUAGE plpgsql AS
+    'BEGIN RAISE NOTICE ''% %'', (SELECT count(*) FROM o), (SELECT count(*) FROM n); RETURN NULL; END';
+CREATE TRIGGER c AFTER UPDATE ON leafy REFERENCING OLD TABLE AS o NEW TABLE AS n EXECUTE FUNCTION tell_changes();
+DELETE FROM leafy WHERE ctid = '(0,1)';
+UPDATE plain SET code = 'b';
+UPDATE kept SET code = 'y';
+SET softdelete.show_deleted = on;
+SELECT id, pair, changes, active FROM leafy ORDER BY 1, 4;
+RESET softdelete.show_deleted;
+
 SET client_min_messages = warning;
 DROP SCHEMA fol CASCADE;

@@ -37,6 +37,7 @@
 #include "triggers.h"
 #include "undeleting.h"
 #include "update.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
@@ -150,9 +151,9 @@ swap_constraints(Decision *d, ResultRelInfo *leaf)
 }
 
 /*
- * While a row is one that is deleted the user's row triggers for UPDATE are
- * switched off, and so are transition tables for UPDATE, constraints and
- * generated columns.  The statement may insert the next.
+ * While a row is one that is deleted the row triggers for UPDATE are switched off,
+ * the user's and those of foreign keys, and so are transition tables for UPDATE,
+ * constraints and generated columns.  The statement may insert the next.
  */
 static void
 set_deleting(Decision *d, ResultRelInfo *leaf, bool deleting)
@@ -171,7 +172,7 @@ set_deleting(Decision *d, ResultRelInfo *leaf, bool deleting)
 	for (int i = 1; d->user_enabled[i] != '\0'; i++)
 		if (TRIGGER_FOR_UPDATE(triggers->triggers[i].tgtype) &&
 			TRIGGER_FOR_ROW(triggers->triggers[i].tgtype) &&
-			!triggers->triggers[i].tgisinternal)
+			triggers->triggers[i].tgfoid != F_UNIQUE_KEY_RECHECK)
 			triggers->triggers[i].tgenabled = deleting ? TRIGGER_DISABLED : d->user_enabled[i];
 	swap_constraints(d, leaf);
 }

@@ -152,19 +152,50 @@ typedef struct Following
 {
 	List	   *fkeys;			/* SdForeignKey */
 	char	   *enabled;		/* tgenabled of the triggers */
+	TransitionCaptureState *transition; /* of the statement, and which tables are */
+	bool		old_table;		/* for rows that are seen */
+	bool		new_table;
 } Following;
 
+static bool
+is_user_update_row_trigger(const Trigger *trigger)
+{
+	return TRIGGER_FOR_ROW(trigger->tgtype) && TRIGGER_FOR_UPDATE(trigger->tgtype) &&
+		!trigger->tgisinternal;
+}
+
+/* Has a result relation triggers that notice when a row is updated? */
+static bool
+has_user_update_trigger(const TriggerDesc *triggers)
+{
+	if (triggers == NULL)
+		return false;
+	for (int i = 0; i < triggers->numtriggers; i++)
+		if (is_user_update_row_trigger(&triggers->triggers[i]))
+			return true;
+	return triggers->trig_update_old_table || triggers->trig_update_new_table;
+}
+
 /*
- * A deleted row gets a new key from its parent: what it refers to is looked at
- * when all rows have theirs.
+ * A deleted row gets a new key from its parent: nobody notices, and what it
+ * refers to is looked at when all rows have theirs.
  */
 static bool
 follow(SdVirtual *v, TriggerData *data)
 {
 	Following  *following = v->arg;
+	TriggerDesc *triggers = v->leaf->ri_TrigDesc;
 	bool		live = sd_row_is_live(v, data->tg_trigtuple);
 
-	sd_follow_switch(v->leaf->ri_TrigDesc, following->enabled, live);
+	if (following->transition)
+	{
+		following->transition->tcs_update_old_table = live && following->old_table;
+		following->transition->tcs_update_new_table = live && following->new_table;
+	}
+	for (int i = 1; following->enabled[i] != '\0'; i++)
+		if (is_user_update_row_trigger(&triggers->triggers[i]))
+			triggers->triggers[i].tgenabled = live ? following->enabled[i] : TRIGGER_DISABLED;
+	sd_follow_switch(triggers, following->enabled, live);
 	if (!live)
 		sd_follow_row(following->fkeys, data->tg_relation, data->tg_newtuple);
 	return true;
@@ -204,17 +235,23 @@ sd_arm_own_update(EState *estate, ModifyTableState *state, SdRunKind kind)
 	}
 }
 
+/* Deleted rows of a foreign key's UPDATE; what looks at them is in front. */
 static void
-arm_follow(EState *estate, ResultRelInfo *leaf, const SdTable *table, List *fkeys)
+arm_follow(EState *estate, ResultRelInfo *leaf, const SdTable *table, List *fkeys,
+		   TransitionCaptureState *transition)
 {
-	int			n = leaf->ri_TrigDesc->numtriggers;
 	Following  *following = palloc(sizeof(Following));
+	int			n;
 
+	(void) sd_prepend_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, table, follow, following);
+	n = leaf->ri_TrigDesc->numtriggers;
 	following->fkeys = fkeys;
+	following->transition = transition;
+	following->old_table = transition && transition->tcs_update_old_table;
+	following->new_table = transition && transition->tcs_update_new_table;
 	following->enabled = palloc0(n + 1);
 	for (int i = 0; i < n; i++)
 		following->enabled[i] = leaf->ri_TrigDesc->triggers[i].tgenabled;
-	(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, table, follow, following);
 }
 
 /*
@@ -228,17 +265,20 @@ arm_follow(EState *estate, ResultRelInfo *leaf, const SdTable *table, List *fkey
  */
 static void
 arm_updated_leaf(EState *estate, ResultRelInfo *leaf, bool partitioned, bool moves,
-				 const SdUpdate *kind)
+				 TransitionCaptureState *transition, const SdUpdate *kind)
 {
 	Relation	rel = leaf->ri_RelationDesc;
 	Bitmapset  *updated = ExecGetUpdatedCols(leaf, estate);
 	bool		changed = leaf->ri_TrigDesc && leaf->ri_TrigDesc->trig_update_before_row;
 	SdTable		table = {0};
 	void	   *keys = sd_updated_keys(estate, leaf);
-	List	   *found;
+	List	   *found = NIL;
 
 	if (sd_registered(RelationGetRelid(rel), &table))
 	{
+		if (kind->follows && ((found = sd_follow_fkeys(rel, updated)) != NIL ||
+							  has_user_update_trigger(leaf->ri_TrigDesc) || transition))
+			arm_follow(estate, leaf, &table, found, transition);
 		if (kind->of_user && sd_undeleting_concerns(RelationGetRelid(rel)))
 			(void) sd_prepend_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table, sd_keep, NULL);
 		if (moves || (partitioned && changed))
@@ -250,8 +290,6 @@ arm_updated_leaf(EState *estate, ResultRelInfo *leaf, bool partitioned, bool mov
 		if (keys)
 			(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table,
 									 sd_free_updated_keys, keys);
-		if (kind->follows && (found = sd_follow_fkeys(rel, updated)) != NIL)
-			arm_follow(estate, leaf, &table, found);
 	}
 	if (kind->unlinks && rel->rd_rel->relkind == RELKIND_RELATION &&
 		(found = sd_unlinking(estate, rel, updated)) != NIL)
@@ -269,5 +307,5 @@ sd_arm_user_update(EState *estate, ModifyTableState *state, const SdUpdate *kind
 	ResultRelInfo **all = sd_result_relations(state, &n);
 
 	for (int i = 0; i < n; i++)
-		arm_updated_leaf(estate, all[i], partitioned, moves, kind);
+		arm_updated_leaf(estate, all[i], partitioned, moves, state->mt_transition_capture, kind);
 }
