@@ -125,6 +125,25 @@ MERGE INTO mt USING (VALUES (12, 'd'), (5, 'i')) s(i, w) ON id = i
     WHEN MATCHED THEN DELETE WHEN NOT MATCHED THEN INSERT (k, id, v) VALUES (2, i, -1);
 SELECT tableoid::regclass, id, v FROM mt ORDER BY id;
 
+-- a row that is gone is not asked for its parent when the transaction ends
+CREATE TABLE dp (id int PRIMARY KEY);
+CREATE TABLE dc (id int PRIMARY KEY, v int DEFAULT 0, p int REFERENCES dp ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED);
+INSERT INTO dp VALUES (1), (2);
+INSERT INTO dc VALUES (1, 0, 1), (2, 0, 1);
+SELECT relation FROM softdelete_register('dp');
+BEGIN;
+UPDATE dc SET p = 2 WHERE id = 1;
+MERGE INTO dc USING (VALUES (1)) s(i) ON id = i WHEN MATCHED AND v > 9 THEN UPDATE SET v = 0 WHEN MATCHED THEN DELETE;
+DELETE FROM dp WHERE id = 2;
+COMMIT;
+-- one that is not is
+BEGIN;
+UPDATE dc SET p = 3 WHERE id = 2;
+INSERT INTO dc VALUES (3, 0, 1);
+MERGE INTO dc USING (VALUES (2), (3)) s(i) ON id = i WHEN MATCHED AND id = 2 THEN UPDATE SET v = 1 WHEN MATCHED THEN DELETE;
+COMMIT;
+SELECT id, p FROM dc ORDER BY id;
+
 -- rights
 CREATE ROLE regress_merge;
 GRANT USAGE ON SCHEMA merge TO regress_merge;
