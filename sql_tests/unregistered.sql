@@ -19,6 +19,18 @@ SELECT count(*) FROM p;
 RESET softdelete.show_deleted;
 TRUNCATE p, c;
 SELECT count(*) FROM p;
+-- what TRUNCATE refuses it refuses in PostgreSQL's words, before anything is locked
+CREATE VIEW v AS SELECT 1 AS x;
+CREATE ROLE regress_nobody;
+GRANT USAGE ON SCHEMA other TO regress_nobody;
+SET ROLE regress_nobody;
+TRUNCATE v;
+TRUNCATE pg_class;
+TRUNCATE p;
+RESET ROLE;
+DROP OWNED BY regress_nobody;
+DROP ROLE regress_nobody;
+DROP VIEW v;
 -- a trigger of the guard's name is no registration
 CREATE FUNCTION pass() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN OLD; END';
 CREATE TRIGGER softdelete_guard BEFORE DELETE ON p FOR EACH ROW

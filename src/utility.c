@@ -11,6 +11,7 @@
 
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/catalog.h"
 #include "catalog/heap.h"
 #include "catalog/namespace.h"
 #include "catalog/objectaddress.h"
@@ -18,6 +19,7 @@
 #include "catalog/pg_inherits.h"
 #include "compat.h"
 #include "deletion.h"
+#include "foreign/fdwapi.h"
 #include "image.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -117,6 +119,49 @@ may_truncate(const RangeVar *relation, Oid relid, Oid oldrelid, void *arg)
 }
 
 /*
+ * Would ExecuteTruncate() get as far as to lock it?  It refuses what is missing,
+ * no table, or a system catalog; that is its own affair.
+ */
+static bool
+truncatable(const RangeVar *relation)
+{
+	Oid			relid = RangeVarGetRelid(relation, NoLock, true);
+
+	if (!OidIsValid(relid) || (IsCatalogRelationOid(relid) && !allowSystemTableMods))
+		return false;
+	switch (get_rel_relkind(relid))
+	{
+		case RELKIND_RELATION:
+		case RELKIND_PARTITIONED_TABLE:
+			return true;
+		case RELKIND_FOREIGN_TABLE:
+			return GetFdwRoutineByRelId(relid)->ExecForeignTruncate != NULL;
+		default:
+			return false;
+	}
+}
+
+/*
+ * A table and those below it, locked.  Temporary tables of other sessions are
+ * left alone.
+ */
+static List *
+lock_below(Oid relid)
+{
+	List	   *tables = NIL;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, AccessExclusiveLock, NULL))
+	{
+		if (isOtherTempNamespace(get_rel_namespace(lfirst_oid(lc))))
+			UnlockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
+		else
+			tables = lappend_oid(tables, lfirst_oid(lc));
+	}
+	return tables;
+}
+
+/*
  * The tables that TRUNCATE would empty: partitions, children and, by CASCADE,
  * those that refer to them.  They are locked as ExecuteTruncate() is about to
  * do it, in the same order, and not before the user is known to be allowed to.
@@ -130,14 +175,16 @@ truncated_tables(TruncateStmt *truncate)
 	foreach(lc, truncate->relations)
 	{
 		RangeVar   *relation = lfirst_node(RangeVar, lc);
-		Oid			relid = RangeVarGetRelidExtended(relation, AccessExclusiveLock, RVR_MISSING_OK,
-													 may_truncate, NULL);
+		Oid			relid;
 
+		if (!truncatable(relation))
+			break;
+		relid = RangeVarGetRelidExtended(relation, AccessExclusiveLock, RVR_MISSING_OK,
+										 may_truncate, NULL);
 		if (!OidIsValid(relid))
 			break;
 		if (relation->inh)
-			tables = list_concat_unique_oid(tables,
-											find_all_inheritors(relid, AccessExclusiveLock, NULL));
+			tables = list_concat_unique_oid(tables, lock_below(relid));
 		else
 			tables = list_append_unique_oid(tables, relid);
 	}
