@@ -23,6 +23,7 @@
 #include "registry.h"
 #include "run.h"
 #include "settings.h"
+#include "storage/lmgr.h"
 #include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -140,21 +141,37 @@ sd_deletion_id(void)
 	return deletion_id;
 }
 
-/* Makes sure that no id up to this one is drawn again. */
+/* The id drawn last, by whomever. */
+static int64
+last_id(Oid sequence)
+{
+	SdStatement statement = {0};
+
+	statement.sql = "SELECT s.last_value - (NOT s.is_called)::integer"
+		" FROM " SD_SCHEMA ".deletion_id_seq s";
+	statement.owner_of = sequence;
+	return sd_run_int64(&statement);
+}
+
+/*
+ * Makes sure that no id up to this one is drawn again.  If the sequence has to be
+ * moved nobody draws from it until the transaction ends: it must not go back.
+ */
 void
 sd_deletion_id_past(int64 last)
 {
 	Oid			sequence = sd_own_relation("deletion_id_seq");
+	SdStatement statement = {0};
 
-	while (nextval_internal(sequence, false) <= last)
-	{
-		SdStatement statement = {0};
-
-		statement.sql = psprintf("SELECT pg_catalog.setval(%u::pg_catalog.regclass, " INT64_FORMAT ")",
-								 sequence, last);
-		statement.owner_of = sequence;
-		(void) sd_run_int64(&statement);
-	}
+	if (last_id(sequence) >= last)
+		return;
+	LockRelationOid(sequence, ShareRowExclusiveLock);
+	if (last_id(sequence) >= last)
+		return;
+	statement.sql = psprintf("SELECT pg_catalog.setval(%u::pg_catalog.regclass, " INT64_FORMAT ")",
+							 sequence, last);
+	statement.owner_of = sequence;
+	(void) sd_run_int64(&statement);
 }
 
 /*

@@ -269,8 +269,8 @@ refuse_taken(Oid relid, const char *name)
 }
 
 /*
- * The ids that deletions of an earlier installation have given to rows must
- * not be given again.
+ * Ids that rows of the table have already must not be given again: they come from
+ * an earlier installation, another database or a publisher.
  */
 static void
 advance_ids(Oid relid, const char *deletion_id)
@@ -285,6 +285,13 @@ advance_ids(Oid relid, const char *deletion_id)
 	last = sd_run_int64(&statement);
 	if (last > 0)
 		sd_deletion_id_past(last);
+}
+
+/* The same after a guard has been put on a table that somebody has loaded. */
+void
+sd_register_ids(Oid relid)
+{
+	advance_ids(relid, sd_deletion_id_name(relid));
 }
 
 /*
@@ -434,7 +441,8 @@ sd_refuse_mixed_parents(Oid relid)
 
 /*
  * Registers one table, and its inheritance children with it; NULL if it is
- * already.  Returns what to know about its keys.
+ * already, but ids that it has got since are seen.  Returns what to know about its
+ * keys.
  */
 static StringInfo
 register_one(Oid relid, bool partial_unique)
@@ -447,7 +455,10 @@ register_one(Oid relid, bool partial_unique)
 	ListCell   *lc;
 
 	if (sd_registered(relid, NULL))
+	{
+		sd_register_ids(relid);
 		return NULL;
+	}
 	/* the strongest lock at once: a weaker one would have to be upgraded */
 	rel = relation_open(relid, AccessExclusiveLock);
 	require_table(rel);

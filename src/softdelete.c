@@ -145,7 +145,7 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	PG_TRY();
 	{
 		changes = sd_hierarchy_prepare(statement->utilityStmt);
-		statement = sd_utility_prepare(statement, &after);
+		statement = sd_utility_prepare(statement, context, &after);
 		if (next_process_utility)
 			next_process_utility(statement, source, read_only_tree, context, params,
 								 environment, dest, completion);

@@ -293,7 +293,7 @@ rename_column(const RenameStmt *rename, SdUtilityAfter *after)
  * then.
  */
 PlannedStmt *
-sd_utility_prepare(PlannedStmt *statement, SdUtilityAfter *after)
+sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context, SdUtilityAfter *after)
 {
 	Node	   *utility = sd_keyddl_prepare(statement->utilityStmt, &after->keys);
 
@@ -323,6 +323,11 @@ sd_utility_prepare(PlannedStmt *statement, SdUtilityAfter *after)
 			if (((RenameStmt *) utility)->renameType == OBJECT_COLUMN)
 				rename_column((RenameStmt *) utility, after);
 			break;
+		case T_CreateTrigStmt:
+			if (context == PROCESS_UTILITY_TOPLEVEL && !IsBinaryUpgrade &&
+				strcmp(((CreateTrigStmt *) utility)->trigname, SD_GUARD_NAME) == 0)
+				after->guarded = copyObject(((CreateTrigStmt *) utility)->relation);
+			break;
 		case T_RefreshMatViewStmt:
 			sd_utility_set(SD_UTILITY_REFRESH);
 			break;
@@ -332,7 +337,10 @@ sd_utility_prepare(PlannedStmt *statement, SdUtilityAfter *after)
 	return statement;
 }
 
-/* After the statement has run: what began to inherit, new keys, renamed columns. */
+/*
+ * After the statement has run: what began to inherit, new keys, a table that a
+ * dump has registered, renamed columns.
+ */
 void
 sd_utility_done(const SdUtilityAfter *after)
 {
@@ -341,6 +349,9 @@ sd_utility_done(const SdUtilityAfter *after)
 	if (OidIsValid(relid))
 		sd_register_inherited(relid);
 	sd_keyddl_done(&after->keys);
+	relid = after->guarded ? RangeVarGetRelid(after->guarded, NoLock, true) : InvalidOid;
+	if (OidIsValid(relid) && sd_registered(relid, NULL))
+		sd_register_ids(relid);
 	if (OidIsValid(after->renamed))
 	{
 		ListCell   *lc;

@@ -6,18 +6,22 @@
 
 #include "keyddl.h"
 #include "nodes/plannodes.h"
+#include "tcop/utility.h"
 
 /* What there is to do when a statement has run. */
 typedef struct SdUtilityAfter
 {
 	RangeVar   *heir;			/* the table that will inherit from another */
 	SdKeyDdl	keys;
+	RangeVar   *guarded;		/* the table that gets a guard trigger as a dump
+								 * has it */
 	Oid			renamed;		/* registered table with a renamed column */
 	char	   *old_name;
 	char	   *new_name;
 } SdUtilityAfter;
 
-extern PlannedStmt *sd_utility_prepare(PlannedStmt *statement, SdUtilityAfter *after);
+extern PlannedStmt *sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context,
+									   SdUtilityAfter *after);
 extern void sd_utility_done(const SdUtilityAfter *after);
 
 #endif							/* SD_UTILITY_H */
