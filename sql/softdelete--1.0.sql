@@ -234,7 +234,7 @@ CREATE FUNCTION softdelete.softdelete_guard() RETURNS trigger
 LANGUAGE C
 AS 'MODULE_PATHNAME', 'softdelete_guard';
 COMMENT ON FUNCTION softdelete.softdelete_guard() IS
-'trigger function that makes a table a registered one and refuses real deletes (error 55000)';
+'trigger function that makes a table a registered one and refuses real deletes (error 55000); in a logical replication worker, set ENABLE ALWAYS, it keeps the row as a deleted one';
 
 CREATE FUNCTION softdelete.warn_if_not_preloaded() RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -6,17 +6,62 @@
  * unregistered parent's foreign key, or from an executor path of somebody
  * else.  It refuses; except under softdelete.enabled = off, where every DELETE
  * is a real one, and the first of a transaction is put on record here.
+ *
+ * In a logical subscriber's worker it fires only when it is set ENABLE ALWAYS:
+ * then the subscriber keeps the rows that its publisher deletes, as deleted ones.
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "deletion.h"
 #include "fmgr.h"
 #include "registry.h"
+#include "replication/logicalworker.h"
+#include "run.h"
 #include "settings.h"
+#include "utils/builtins.h"
 #include "utils/rel.h"
 
 PG_FUNCTION_INFO_V1(softdelete_guard);
+
+/*
+ * Makes the row, which is about to be really deleted, a deleted one of the
+ * deletion of this transaction; it stays as it is if it is that already.
+ */
+static void
+keep_row(Relation rel, HeapTuple row)
+{
+	Oid			relid = RelationGetRelid(rel);
+	Oid			types[] = {TIDOID, INT8OID};
+	Datum		values[2];
+	SdStatement statement = {0};
+	SdTable		table;
+	bool		isnull;
+
+	if (!sd_registered(relid, &table))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("table \"%s\" is not registered", RelationGetRelationName(rel)),
+				 errhint("Drop trigger \"%s\", and run SELECT softdelete_register(%s).",
+						 SD_GUARD_NAME, quote_literal_cstr(sd_quoted_relation(relid)))));
+	if (!DatumGetBool(heap_getattr(row, table.flag, RelationGetDescr(rel), &isnull)))
+		return;
+	values[0] = PointerGetDatum(&row->t_self);
+	values[1] = Int64GetDatum(sd_deletion_id());
+	statement.sql = psprintf("UPDATE ONLY %s t SET %s = false, %s = $2 WHERE t.ctid = $1",
+							 sd_quoted_relation(relid), quote_identifier(sd_flag_name(relid)),
+							 quote_identifier(sd_deletion_id_name(relid)));
+	statement.kind = SD_RUN_FLAG;
+	statement.owner_of = relid;
+	statement.expect = SPI_OK_UPDATE;
+	statement.nargs = 2;
+	statement.argtypes = types;
+	statement.args = values;
+	if (sd_run(&statement) != 1)
+		elog(ERROR, "row of relation %u is not there", relid);
+	sd_deletion_log(sd_count_rows(NIL, sd_partition_root(relid), 1), 1);
+}
 
 /* The guard trigger's function.  Error 55000. */
 Datum
@@ -32,6 +77,11 @@ softdelete_guard(PG_FUNCTION_ARGS)
 	{
 		sd_bypass_log(sd_partition_root(RelationGetRelid(data->tg_relation)));
 		return PointerGetDatum(data->tg_trigtuple);
+	}
+	if (data->tg_trigger->tgenabled == TRIGGER_FIRES_ALWAYS && IsLogicalWorker())
+	{
+		keep_row(data->tg_relation, data->tg_trigtuple);
+		return PointerGetDatum(NULL);
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),

@@ -28,6 +28,20 @@ isnt($ret, 0, 'DELETE is refused');
 like($err, qr/55000.*cannot be really deleted/, 'by the guard');
 like($err, qr/HINT:.*Preload softdelete/, 'with a hint');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM p'), 50, 'no row is gone');
+# nor can a foreign key of an unregistered table
+($ret, $out, $err) = $node->psql('postgres', q{CREATE TABLE above (id int PRIMARY KEY); INSERT INTO above VALUES (1);
+    ALTER TABLE c ADD above_id int DEFAULT 1 REFERENCES above ON DELETE CASCADE; DELETE FROM above});
+like($err, qr/cannot be really deleted.*HINT:.*register the table that was deleted from/s, 'nor a cascade of an unregistered table');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM c'), 50, 'no row is gone');
+$node->safe_psql('postgres', 'ALTER TABLE c DROP above_id; DROP TABLE above');
+# nor can a plan that was made when the library was not there
+($ret, $out, $err) = $node->psql('postgres', q{SET plan_cache_mode = force_generic_plan; PREPARE del(int) AS DELETE FROM p WHERE id = $1;
+    EXECUTE del(0); LOAD 'softdelete'; EXECUTE del(1)});
+like($err, qr/cannot be really deleted/, 'nor a plan made without it');
+is($node->safe_psql('postgres', 'SELECT count(*) FROM p'), 50, 'no row is gone');
+# the guard is no trigger for INSERT, UPDATE and TRUNCATE, which it would slow down
+is($node->safe_psql('postgres', q{SELECT count(*), bool_and(tgtype = 1 + 2 + 8) FROM pg_trigger t JOIN pg_proc f ON f.oid = tgfoid
+    WHERE prosrc LIKE 'softdelete%'}), '2|t', 'the guard fires BEFORE DELETE and for nothing else');
 # unless softdelete.enabled is off, which the library decides when the guard loads it
 $node->safe_psql('postgres', 'CREATE ROLE nobody; GRANT SELECT, DELETE ON p TO nobody');
 ($ret, $out, $err) = $node->psql('postgres', 'SET ROLE nobody; SET softdelete.enabled = off; DELETE FROM p WHERE id = 50', extra_params => ['-v', 'VERBOSITY=verbose']);
@@ -38,6 +52,12 @@ is($node->safe_psql('postgres', q{BEGIN; SET LOCAL softdelete.enabled = off; DEL
 $node->safe_psql('postgres', q{ALTER DATABASE postgres SET session_preload_libraries = 'softdelete'});
 is($node->safe_psql('postgres', 'DELETE FROM p WHERE id = 1; SELECT count(*) FROM p'), 49, 'session_preload_libraries: deleted');
 is($node->safe_psql('postgres', 'SET softdelete.show_deleted = on; SELECT count(*) FROM p'), 50, 'and still there');
+{
+    local $ENV{PGOPTIONS} = '-c session_preload_libraries=';
+    ($ret, $out, $err) = $node->psql('postgres', 'DELETE FROM p WHERE id = 2');
+    like($err, qr/cannot be really deleted/, 'refused in a session that has emptied it');
+    is($node->safe_psql('postgres', 'SELECT count(*) FROM p'), 50, 'no row is gone');
+}
 ($ret, $out, $err) = $node->psql('postgres', q{SELECT softdelete_register('p')});
 unlike($err, qr/WARNING/, 'no warning');
 $node->safe_psql('postgres', 'ALTER DATABASE postgres RESET session_preload_libraries');
