@@ -150,8 +150,11 @@ SELECT id, version, updated_at = '2020-01-01' AS unchanged, size FROM doc;
 SELECT id, version FROM page ORDER BY id;
 
 -- 24. TRUNCATE does not walk past
+BEGIN;
 TRUNCATE t;
 TRUNCATE p CASCADE;
+SELECT 't' AS t, * FROM ids('t') UNION ALL SELECT 'p', * FROM ids('p') UNION ALL SELECT 'c', * FROM ids('c') UNION ALL SELECT 'g', * FROM ids('g');
+ROLLBACK;
 SELECT 'p' AS t, * FROM ids('p') UNION ALL SELECT 'c', * FROM ids('c') UNION ALL SELECT 'g', * FROM ids('g');
 
 -- 25. composite keys

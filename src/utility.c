@@ -2,24 +2,14 @@
  * utility.c - utility statements around registered tables.
  *
  * COPY table TO would read the table without the planner, and so without the
- * hiding condition: it becomes COPY (SELECT ...) TO.  TRUNCATE would really
- * delete: it is refused, except under softdelete.enabled = off.  What queries
- * inside ALTER TABLE and REFRESH MATERIALIZED VIEW see is told to the planner
- * (visibility.h).
+ * hiding condition: it becomes COPY (SELECT ...) TO.  What queries inside ALTER
+ * TABLE and REFRESH MATERIALIZED VIEW see is told to the planner (visibility.h).
  */
 #include "postgres.h"
 
 #include "access/table.h"
-#include "access/xact.h"
-#include "catalog/catalog.h"
-#include "catalog/heap.h"
 #include "catalog/namespace.h"
-#include "catalog/objectaddress.h"
 #include "catalog/pg_class.h"
-#include "catalog/pg_inherits.h"
-#include "compat.h"
-#include "deletion.h"
-#include "foreign/fdwapi.h"
 #include "image.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -27,10 +17,7 @@
 #include "register.h"
 #include "registry.h"
 #include "run.h"
-#include "settings.h"
-#include "storage/lmgr.h"
 #include "utility.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -104,132 +91,6 @@ copy_to(PlannedStmt *statement, CopyStmt *copy)
 	result = copyObject(statement);
 	result->utilityStmt = (Node *) query;
 	return result;
-}
-
-static void
-may_truncate(const RangeVar *relation, Oid relid, Oid oldrelid, void *arg)
-{
-	AclResult	result;
-
-	if (!OidIsValid(relid))
-		return;
-	result = pg_class_aclcheck(relid, GetUserId(), ACL_TRUNCATE);
-	if (result != ACLCHECK_OK)
-		aclcheck_error(result, get_relkind_objtype(get_rel_relkind(relid)), relation->relname);
-}
-
-/*
- * Would ExecuteTruncate() get as far as to lock it?  It refuses what is missing,
- * no table, or a system catalog; that is its own affair.
- */
-static bool
-truncatable(const RangeVar *relation)
-{
-	Oid			relid = RangeVarGetRelid(relation, NoLock, true);
-
-	if (!OidIsValid(relid) || (IsCatalogRelationOid(relid) && !allowSystemTableMods))
-		return false;
-	switch (get_rel_relkind(relid))
-	{
-		case RELKIND_RELATION:
-		case RELKIND_PARTITIONED_TABLE:
-			return true;
-		case RELKIND_FOREIGN_TABLE:
-			return GetFdwRoutineByRelId(relid)->ExecForeignTruncate != NULL;
-		default:
-			return false;
-	}
-}
-
-/*
- * A table and those below it, locked.  Temporary tables of other sessions are
- * left alone.
- */
-static List *
-lock_below(Oid relid)
-{
-	List	   *tables = NIL;
-	ListCell   *lc;
-
-	foreach(lc, find_all_inheritors(relid, AccessExclusiveLock, NULL))
-	{
-		if (isOtherTempNamespace(get_rel_namespace(lfirst_oid(lc))))
-			UnlockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
-		else
-			tables = lappend_oid(tables, lfirst_oid(lc));
-	}
-	return tables;
-}
-
-/*
- * The tables that TRUNCATE would empty: partitions, children and, by CASCADE,
- * those that refer to them.  They are locked as ExecuteTruncate() is about to
- * do it, in the same order, and not before the user is known to be allowed to.
- */
-static List *
-truncated_tables(TruncateStmt *truncate)
-{
-	List	   *tables = NIL;
-	ListCell   *lc;
-
-	foreach(lc, truncate->relations)
-	{
-		RangeVar   *relation = lfirst_node(RangeVar, lc);
-		Oid			relid;
-
-		if (!truncatable(relation))
-			break;
-		relid = RangeVarGetRelidExtended(relation, AccessExclusiveLock, RVR_MISSING_OK,
-										 may_truncate, NULL);
-		if (!OidIsValid(relid))
-			break;
-		if (relation->inh)
-			tables = list_concat_unique_oid(tables, lock_below(relid));
-		else
-			tables = list_append_unique_oid(tables, relid);
-	}
-	if (truncate->behavior == DROP_CASCADE)
-		for (;;)
-		{
-			List	   *more = heap_truncate_find_FKs(tables);
-
-			if (more == NIL)
-				break;
-			foreach(lc, more)
-				LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
-			tables = list_concat_unique_oid(tables, more);
-		}
-	return tables;
-}
-
-/*
- * Under softdelete.enabled = off it passes, is put on record, and takes the
- * deleted rows that have left their table with it.
- */
-static void
-refuse_truncate(TruncateStmt *truncate)
-{
-	bool		logged = false;
-	ListCell   *lc;
-
-	foreach(lc, truncated_tables(truncate))
-		if (sd_registered(lfirst_oid(lc), NULL))
-		{
-			if (!sd_enabled)
-			{
-				if (XactReadOnly)
-					return;		/* which is about to refuse it */
-				if (!logged)
-					sd_bypass_log(sd_partition_root(lfirst_oid(lc)));
-				logged = true;
-				sd_images_forget(lfirst_oid(lc));
-				continue;
-			}
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-					 errmsg("cannot truncate registered table \"%s\"", get_rel_name(lfirst_oid(lc))),
-					 errhint("Use DELETE FROM %s.", sd_quoted_relation(lfirst_oid(lc)))));
-		}
 }
 
 /*
@@ -308,8 +169,7 @@ sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context, SdUtil
 		case T_CopyStmt:
 			return copy_to(statement, (CopyStmt *) utility);
 		case T_TruncateStmt:
-			refuse_truncate((TruncateStmt *) utility);
-			break;
+			return sd_truncate(statement, &after->truncation);
 		case T_AlterTableStmt:
 			sd_utility_set(SD_UTILITY_ALTER_TABLE);
 			if (adds_parent((AlterTableStmt *) utility))
@@ -344,7 +204,11 @@ sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context, SdUtil
 void
 sd_utility_done(const SdUtilityAfter *after)
 {
-	Oid			relid = after->heir ? RangeVarGetRelid(after->heir, NoLock, true) : InvalidOid;
+	Oid			relid;
+
+	if (after->truncation)
+		sd_truncate_done(after->truncation);
+	relid = after->heir ? RangeVarGetRelid(after->heir, NoLock, true) : InvalidOid;
 
 	if (OidIsValid(relid))
 		sd_register_inherited(relid);

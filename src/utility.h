@@ -7,6 +7,7 @@
 #include "keyddl.h"
 #include "nodes/plannodes.h"
 #include "tcop/utility.h"
+#include "truncate.h"
 
 /* What there is to do when a statement has run. */
 typedef struct SdUtilityAfter
@@ -18,6 +19,7 @@ typedef struct SdUtilityAfter
 	Oid			renamed;		/* registered table with a renamed column */
 	char	   *old_name;
 	char	   *new_name;
+	SdTruncation *truncation;	/* under way, or NULL */
 } SdUtilityAfter;
 
 extern PlannedStmt *sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context,

@@ -1,0 +1,14 @@
+/*
+ * truncate.h - TRUNCATE of registered tables.
+ */
+#ifndef SD_TRUNCATE_H
+#define SD_TRUNCATE_H
+
+#include "nodes/plannodes.h"
+
+typedef struct SdTruncation SdTruncation;
+
+extern PlannedStmt *sd_truncate(PlannedStmt *statement, SdTruncation **under_way);
+extern void sd_truncate_done(SdTruncation *truncation);
+
+#endif							/* SD_TRUNCATE_H */
