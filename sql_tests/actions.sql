@@ -215,5 +215,6 @@ SELECT softdelete_undelete('dp', 1, cascade := true);
 SELECT * FROM dc;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA act CASCADE;
 DROP ROLE regress_act, regress_act_mallory, regress_act_victim;

@@ -98,7 +98,9 @@ PREPARE q AS SELECT count(*) FROM p;
 EXECUTE q;
 PREPARE d AS DELETE FROM g WHERE id = 3;
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP EXTENSION softdelete CASCADE;
+RESET softdelete.enabled;
 EXECUTE q;
 BEGIN;
 EXECUTE d;
@@ -115,4 +117,5 @@ SET softdelete.show_deleted = 'only';
 SELECT id FROM g WHERE id = 3;
 RESET softdelete.show_deleted;
 
+SET softdelete.enabled = off;
 DROP SCHEMA cal, trap CASCADE;

@@ -130,5 +130,6 @@ RESET ROLE;
 SELECT id FROM narrow ORDER BY 1;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA cas, "Other Schema" CASCADE;
 DROP ROLE regress_cas;

@@ -61,4 +61,5 @@ INSERT INTO p VALUES (2, 'x') ON CONFLICT (k) DO UPDATE SET v = excluded.v;
 SELECT k, v FROM p;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA conf CASCADE;

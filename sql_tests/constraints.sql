@@ -111,4 +111,5 @@ SELECT softdelete_undelete('nv_p', 1, cascade := true);
 SELECT id, p_id FROM nv_c;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA con CASCADE;

@@ -303,5 +303,6 @@ COMMIT;
 RESET ROLE;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA dfr CASCADE;
 DROP ROLE regress_deferrable, regress_dfr_parent, regress_dfr_child;

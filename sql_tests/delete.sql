@@ -99,5 +99,6 @@ BEGIN READ ONLY;
 DELETE FROM t;
 ROLLBACK;
 
+SET softdelete.enabled = off;
 DROP SCHEMA del CASCADE;
 DROP ROLE regress_del_user;

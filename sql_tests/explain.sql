@@ -149,4 +149,5 @@ SELECT count(*) FROM jsonb_path_query(plan('json', 'DELETE FROM parted')::jsonb,
 SELECT xpath_exists('//*[local-name() = "Soft-Delete"]', plan('xml', 'DELETE FROM parted')::xml);
 SELECT said('EXPLAIN (ANALYZE, TIMING OFF) DELETE FROM parted');
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA expl, twin CASCADE;

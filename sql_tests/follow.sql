@@ -139,4 +139,5 @@ SELECT id, pair, changes, active FROM leafy ORDER BY 1, 4;
 RESET softdelete.show_deleted;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA fol CASCADE;

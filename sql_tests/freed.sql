@@ -309,5 +309,6 @@ RESET softdelete.enabled;
 SELECT count(*) FROM softdelete.image WHERE relation = 'ruled'::regclass;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA freed CASCADE;
 DELETE FROM softdelete.image;

@@ -66,4 +66,5 @@ SELECT softdelete_undelete_deletion(max(id)) FROM softdelete.deletions;
 SELECT x, active FROM nokey;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA keys CASCADE;

@@ -90,5 +90,6 @@ ANALYZE p;
 SELECT relation, flag_column, live_rows, deleted_rows FROM softdelete.tables WHERE relation = 'p'::regclass;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA log CASCADE;
 DROP ROLE regress_log;

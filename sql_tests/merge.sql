@@ -153,5 +153,6 @@ SET ROLE regress_merge;
 MERGE INTO t USING s ON t.id = s.id WHEN MATCHED THEN DELETE;
 RESET ROLE;
 
+SET softdelete.enabled = off;
 DROP SCHEMA merge CASCADE;
 DROP ROLE regress_merge;

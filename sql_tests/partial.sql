@@ -83,7 +83,9 @@ ALTER TABLE fk2 ADD FOREIGN KEY (c) REFERENCES target (c);
 ALTER TABLE fk2 ADD COLUMN a int REFERENCES target (nope);
 SELECT indexrelid::regclass, indpred IS NULL AS is_full, obj_description(c.oid, 'pg_constraint') FROM pg_index LEFT JOIN pg_constraint c ON conindid = indexrelid AND contype = 'u' WHERE indrelid = 'target'::regclass ORDER BY indexrelid::regclass::text COLLATE "C";
 CREATE TABLE fk3 (m text REFERENCES t (mail));
+SET softdelete.enabled = off;
 DROP TABLE target, fk1, fk2;
+RESET softdelete.enabled;
 -- renamed, and back as they were
 ALTER TABLE t RENAME COLUMN active TO is_live;
 SELECT softdelete_unregister('t');
@@ -154,5 +156,6 @@ ALTER TABLE large RENAME CONSTRAINT large_mail_key TO mine;
 RESET ROLE;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA partial CASCADE;
 DROP ROLE partial_nobody;

@@ -108,7 +108,9 @@ ALTER TABLE p ATTACH PARTITION att FOR VALUES IN (20);
 SELECT k, id, v FROM p WHERE k = 20;
 ALTER TABLE p DETACH PARTITION att;
 -- CONCURRENTLY
+SET softdelete.enabled = off;
 DROP TABLE p_rest;
+RESET softdelete.enabled;
 ALTER TABLE p DETACH PARTITION att CONCURRENTLY;
 SELECT softdelete_undelete('p', ROW(20, 2));
 ALTER TABLE p DETACH PARTITION att CONCURRENTLY;
@@ -246,5 +248,6 @@ SELECT relation FROM softdelete_register('top7');
 SET client_min_messages = warning;
 DROP SERVER part_server CASCADE;
 DROP FOREIGN DATA WRAPPER part_wrapper;
+SET softdelete.enabled = off;
 DROP SCHEMA part CASCADE;
 DROP ROLE regress_part;

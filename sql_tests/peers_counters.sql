@@ -69,4 +69,5 @@ SELECT softdelete_undelete('post', 8, fire_triggers := false);
 SELECT * FROM counters ORDER BY id;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA pc CASCADE;

@@ -85,7 +85,9 @@ DELETE FROM n;
 DELETE FROM p WHERE id IN (1, 2);
 SELECT * FROM ids('c');
 SELECT softdelete_undelete('p', ARRAY[1, 2], cascade := true);
+SET softdelete.enabled = off;
 DROP TABLE r, n;
+RESET softdelete.enabled;
 
 -- 19. a child inserted at the same moment: isolation tests child_insert_*
 
@@ -171,4 +173,5 @@ SELECT softdelete_undelete('booking', '{"bank": 1, "number": "a", "seq": 1}');
 SELECT (SELECT count(*) FROM account) AS account, (SELECT count(*) FROM booking) AS booking;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA pd CASCADE;

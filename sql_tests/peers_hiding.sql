@@ -124,4 +124,5 @@ SELECT c, plan_of('SELECT * FROM article WHERE ' || c) = replace(plan_of(format(
 FROM (VALUES ($$title LIKE 'title 77%'$$, 'article_title'), ($$body @@ to_tsquery('simple', 'word77')$$, 'article_body'), ($$tags @> ARRAY['tag7']$$, 'article_tags'), ($$n = 7$$, 'article_live'), ($$id = 7$$, 'article_pkey')) v (c, i);
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA ph, ph_real CASCADE;

@@ -101,4 +101,5 @@ INSERT INTO imports VALUES (2, 'file 1') ON CONFLICT DO NOTHING;
 SELECT * FROM ids('imports');
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA pk CASCADE;

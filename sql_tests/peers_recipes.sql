@@ -114,5 +114,6 @@ UPDATE t SET v = 'changed' WHERE id IN (1, 21) RETURNING id;
 -- index use: peers_hiding, 31; set-based cascades: peers_deleting, 22
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA rec CASCADE;
 DROP ROLE regress_rec;

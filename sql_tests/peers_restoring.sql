@@ -193,5 +193,6 @@ SELECT softdelete_undelete('customer', 2, cascade := true);
 SELECT 'customer' AS t, * FROM ids('customer') UNION ALL SELECT 'orders', * FROM ids('orders') UNION ALL SELECT 'line', * FROM ids('line') UNION ALL SELECT 'pick', * FROM ids('pick');
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA pr CASCADE;
 DROP ROLE regress_pr_intern;

@@ -113,4 +113,5 @@ ALTER TABLE noted ADD n bigint DEFAULT spy();
 SELECT n FROM noted LIMIT 1;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA fk CASCADE;

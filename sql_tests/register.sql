@@ -163,6 +163,7 @@ SELECT * FROM rolled;
 COMMIT;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA reg CASCADE;
 DROP FOREIGN DATA WRAPPER reg_wrapper CASCADE;
 DROP ROLE regress_reg_owner;

@@ -42,4 +42,5 @@ CREATE TABLE w (id int, note text);
 INSERT INTO w VALUES (7, 'seven'), (8, 'eight');
 DELETE FROM t USING w WHERE t.id = w.id RETURNING t.*, w.*, deletion_id;
 
+SET softdelete.enabled = off;
 DROP SCHEMA ret CASCADE;

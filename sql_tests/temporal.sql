@@ -87,4 +87,5 @@ SELECT id, valid FROM room ORDER BY valid;
 \endif
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA tmp CASCADE;

@@ -160,4 +160,5 @@ SELECT what FROM fired WHERE t = 'soft' ORDER BY n;
 SELECT array_agg(what ORDER BY n) FILTER (WHERE t = 'soft') = array_agg(what ORDER BY n) FILTER (WHERE t = 'real') AS same FROM fired;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA trig CASCADE;

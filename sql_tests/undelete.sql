@@ -212,5 +212,6 @@ RESET ROLE;
 SELECT * FROM state;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA un CASCADE;
 DROP ROLE regress_un;

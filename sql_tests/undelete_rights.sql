@@ -217,6 +217,7 @@ RESET ROLE;
 SET search_path = ur, public;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA ur CASCADE;
 DROP OWNED BY regress_ur_owner, regress_ur_user, regress_ur_bypass;
 DROP ROLE regress_ur_owner, regress_ur_user, regress_ur_bypass;

@@ -326,5 +326,6 @@ SELECT softdelete_undelete('r', 1, cascade := true);
 SELECT line FROM outbox ORDER BY id;
 SELECT id FROM lr ORDER BY id;
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA ut CASCADE;
 DROP ROLE regress_ut;

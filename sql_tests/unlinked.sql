@@ -140,4 +140,5 @@ SELECT id, boss_id FROM staff ORDER BY id;
 SELECT id, up FROM tree ORDER BY id;
 
 SET client_min_messages = warning;
+SET softdelete.enabled = off;
 DROP SCHEMA unl CASCADE;

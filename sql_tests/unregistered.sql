@@ -47,4 +47,5 @@ SELECT * FROM q;
 DELETE FROM q;
 SELECT * FROM q;
 
+SET softdelete.enabled = off;
 DROP SCHEMA other CASCADE;

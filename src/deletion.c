@@ -114,6 +114,15 @@ sd_deletion_init(void)
 	RegisterSubXactCallback(end_subtransaction, NULL);
 }
 
+/* The OID of a table or sequence of the extension's own; InvalidOid if it is not there. */
+Oid
+sd_find_own_relation(const char *name)
+{
+	Oid			schema = get_namespace_oid(SD_SCHEMA, true);
+
+	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+}
+
 /*
  * The OID of a table or sequence of the extension's own.  Error 55000 when it
  * is not there: a guard trigger without its extension.

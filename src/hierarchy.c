@@ -12,12 +12,9 @@
  */
 #include "postgres.h"
 
-#include "catalog/dependency.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
-#include "catalog/pg_trigger.h"
-#include "commands/trigger.h"
 #include "compat.h"
 #include "hierarchy.h"
 #include "miscadmin.h"
@@ -122,8 +119,6 @@ refuse_foreign(Oid child, Oid parent)
 static void
 give_up_guard(const Change *change)
 {
-	ObjectAddress guard;
-
 	if (!sd_is_owner(change->parent, GetUserId()) || !sd_is_owner(change->child, GetUserId()))
 		return;					/* PostgreSQL is about to refuse */
 	LockRelationOid(change->parent, ShareUpdateExclusiveLock);
@@ -140,10 +135,7 @@ give_up_guard(const Change *change)
 						 sd_flag_name(change->child), sd_deletion_id_name(change->child),
 						 get_rel_name(change->child), sd_flag_name(change->parent),
 						 sd_deletion_id_name(change->parent))));
-	ObjectAddressSet(guard, TriggerRelationId,
-					 get_trigger_oid(change->child, SD_GUARD_NAME, false));
-	performDeletion(&guard, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
-	CommandCounterIncrement();
+	sd_drop_guard(change->child);
 }
 
 /* ---------- before ---------- */

@@ -484,19 +484,6 @@ sd_images_return_all(Oid relid)
 	return put_back(relid, fetch(relid, NULL));
 }
 
-/* A table is truncated: nothing of it can come back. */
-void
-sd_images_forget(Oid relid)
-{
-	SdStatement statement = {0};
-
-	statement.sql = psprintf("DELETE FROM " SD_SCHEMA ".image i WHERE i.relation = %u::pg_catalog.regclass",
-							 relid);
-	statement.kind = SD_RUN_PLAIN;
-	statement.owner_of = sd_own_relation("image");
-	sd_run(&statement);
-}
-
 /* A column of a table has been renamed: so it is in the images of its rows. */
 void
 sd_images_rename_column(Oid relid, const char *from, const char *to)
@@ -509,5 +496,19 @@ sd_images_rename_column(Oid relid, const char *from, const char *to)
 							 quote_literal_cstr(from), quote_literal_cstr(to), relid);
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("image");
+	sd_run(&statement);
+}
+
+/* A table has been dropped or really truncated: the images of its rows go too. */
+void
+sd_images_forget(Oid relid)
+{
+	SdStatement statement = {0};
+
+	statement.sql = psprintf("DELETE FROM " SD_SCHEMA ".image i WHERE i.relation = %u::pg_catalog.regclass",
+							 relid);
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("image");
+	statement.latest = true;
 	sd_run(&statement);
 }

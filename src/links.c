@@ -446,3 +446,19 @@ sd_links_exist(List *deletions)
 	statement.owner_of = sd_own_relation("link");
 	return sd_run_int64(&statement) > 0;
 }
+
+/* A column of a referencing table has been renamed: so it is in the journal. */
+void
+sd_links_rename_column(Oid child, const char *from, const char *to)
+{
+	SdStatement statement = {0};
+
+	statement.sql = psprintf("UPDATE " SD_SCHEMA ".link l SET set_columns ="
+							 " pg_catalog.array_replace(l.set_columns, %s::pg_catalog.name, %s::pg_catalog.name)"
+							 " WHERE l.child = %u::pg_catalog.regclass AND %s = ANY (l.set_columns)",
+							 quote_literal_cstr(from), quote_literal_cstr(to), child,
+							 quote_literal_cstr(from));
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("link");
+	sd_run(&statement);
+}

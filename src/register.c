@@ -19,6 +19,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_constraint.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/comment.h"
 #include "commands/extension.h"
@@ -334,6 +335,17 @@ add_guard(Oid relid, const char *flag, const char *deletion_id, bool full_keys)
 							sd_quoted_relation(relid), quote_identifier(flag),
 							quote_identifier(deletion_id),
 							full_keys ? "'" SD_GUARD_FULL_KEYS "'" : ""));
+}
+
+/* Makes a table one that is not registered; on its own account, so that it passes. */
+void
+sd_drop_guard(Oid relid)
+{
+	ObjectAddress guard;
+
+	ObjectAddressSet(guard, TriggerRelationId, get_trigger_oid(relid, SD_GUARD_NAME, false));
+	performDeletion(&guard, DROP_RESTRICT, PERFORM_DELETION_INTERNAL);
+	CommandCounterIncrement();
 }
 
 /* The tables whose keys concern this one: itself and its partitions. */

@@ -6,10 +6,12 @@
  */
 #include "postgres.h"
 
+#include "catalog/objectaccess.h"
 #include "commands/explain.h"
 #include "compat.h"
 #include "convert.h"
 #include "deletion.h"
+#include "drops.h"
 #include "executor/executor.h"
 #include "explain.h"
 #include "fmgr.h"
@@ -40,6 +42,7 @@ static get_relation_info_hook_type next_get_relation_info = NULL;
 static ExecutorStart_hook_type next_executor_start = NULL;
 static ExecutorFinish_hook_type next_executor_finish = NULL;
 static ProcessUtility_hook_type next_process_utility = NULL;
+static object_access_hook_type next_object_access = NULL;
 #if SD_EXPLAIN_NODE_HOOK
 static explain_per_node_hook_type next_explain_node = NULL;
 #endif
@@ -139,6 +142,7 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 {
 	SdUtility	outer = sd_utility;
 	SdUtilityAfter after = {0};
+	List	   *drops = sd_drops_begin();
 	List	   *changes;
 
 	sd_utility_depth++;
@@ -152,15 +156,26 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 		else
 			standard_ProcessUtility(statement, source, read_only_tree, context, params,
 									environment, dest, completion);
+		sd_drops_done();
 		sd_utility_done(&after);
 		sd_hierarchy_done(changes);
 	}
 	PG_FINALLY();
 	{
+		sd_drops_end(drops);
 		sd_utility_depth--;
 		sd_utility_set(outer);
 	}
 	PG_END_TRY();
+}
+
+static void
+object_access(ObjectAccessType access, Oid classid, Oid objectid, int subid, void *arg)
+{
+	if (next_object_access)
+		next_object_access(access, classid, objectid, subid, arg);
+	if (access == OAT_DROP)
+		sd_drop(classid, objectid, subid, ((ObjectAccessDrop *) arg)->dropflags);
 }
 
 #if SD_EXPLAIN_NODE_HOOK
@@ -196,6 +211,8 @@ _PG_init(void)
 	ExecutorFinish_hook = executor_finish;
 	next_process_utility = ProcessUtility_hook;
 	ProcessUtility_hook = process_utility;
+	next_object_access = object_access_hook;
+	object_access_hook = object_access;
 #if SD_EXPLAIN_NODE_HOOK
 	next_explain_node = explain_per_node_hook;
 	explain_per_node_hook = explain_node;

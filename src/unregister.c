@@ -108,8 +108,7 @@ unregister_one(Oid relid)
 	char	   *flag = sd_flag_name(relid);
 	ListCell   *lc;
 
-	sd_run_utility(psprintf("DROP TRIGGER " SD_GUARD_NAME " ON %s", sd_quoted_relation(relid)));
-	CommandCounterIncrement();
+	sd_drop_guard(relid);
 	foreach(lc, sd_tables_with_keys(relid))
 		sd_keys_make_full(lfirst_oid(lc), get_attnum(lfirst_oid(lc), flag));
 }

@@ -10,7 +10,11 @@
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_inherits.h"
+#include "deletion.h"
+#include "drops.h"
 #include "image.h"
+#include "links.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
@@ -140,7 +144,9 @@ rename_column(const RenameStmt *rename, SdUtilityAfter *after)
 	Oid			relid = rename->relation ?
 		RangeVarGetRelid(rename->relation, NoLock, true) : InvalidOid;
 
-	if (!OidIsValid(relid) || !sd_registered(relid, NULL))
+	if (!OidIsValid(relid) || !OidIsValid(sd_find_own_relation("link")) ||
+		(get_rel_relkind(relid) != RELKIND_RELATION &&
+		 get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE))
 		return;
 	after->renamed = relid;
 	after->old_name = pstrdup(rename->subname);
@@ -164,6 +170,7 @@ sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context, SdUtil
 		statement->utilityStmt = utility;
 	}
 
+	after->guarded = sd_guard_change(utility);
 	switch (nodeTag(utility))
 	{
 		case T_CopyStmt:
@@ -186,7 +193,7 @@ sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context, SdUtil
 		case T_CreateTrigStmt:
 			if (context == PROCESS_UTILITY_TOPLEVEL && !IsBinaryUpgrade &&
 				strcmp(((CreateTrigStmt *) utility)->trigname, SD_GUARD_NAME) == 0)
-				after->guarded = copyObject(((CreateTrigStmt *) utility)->relation);
+				after->restored = copyObject(((CreateTrigStmt *) utility)->relation);
 			break;
 		case T_RefreshMatViewStmt:
 			sd_utility_set(SD_UTILITY_REFRESH);
@@ -212,15 +219,19 @@ sd_utility_done(const SdUtilityAfter *after)
 
 	if (OidIsValid(relid))
 		sd_register_inherited(relid);
+	sd_guard_changed(after->guarded);
 	sd_keyddl_done(&after->keys);
-	relid = after->guarded ? RangeVarGetRelid(after->guarded, NoLock, true) : InvalidOid;
+	relid = after->restored ? RangeVarGetRelid(after->restored, NoLock, true) : InvalidOid;
 	if (OidIsValid(relid) && sd_registered(relid, NULL))
 		sd_register_ids(relid);
 	if (OidIsValid(after->renamed))
 	{
 		ListCell   *lc;
 
-		foreach(lc, sd_tables_of(after->renamed))
-			sd_images_rename_column(lfirst_oid(lc), after->old_name, after->new_name);
+		if (sd_registered(after->renamed, NULL))
+			foreach(lc, sd_tables_of(after->renamed))
+				sd_images_rename_column(lfirst_oid(lc), after->old_name, after->new_name);
+		foreach(lc, find_all_inheritors(after->renamed, NoLock, NULL))
+			sd_links_rename_column(lfirst_oid(lc), after->old_name, after->new_name);
 	}
 }

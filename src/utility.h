@@ -14,11 +14,12 @@ typedef struct SdUtilityAfter
 {
 	RangeVar   *heir;			/* the table that will inherit from another */
 	SdKeyDdl	keys;
-	RangeVar   *guarded;		/* the table that gets a guard trigger as a dump
+	RangeVar   *restored;		/* the table that gets a guard trigger as a dump
 								 * has it */
-	Oid			renamed;		/* registered table with a renamed column */
+	Oid			renamed;		/* table with a renamed column */
 	char	   *old_name;
 	char	   *new_name;
+	Oid			guarded;		/* registered table whose guard is changed */
 	SdTruncation *truncation;	/* under way, or NULL */
 } SdUtilityAfter;
 

@@ -31,7 +31,7 @@ for my $libraries ('softdelete, pg_stat_statements, auto_explain', 'auto_explain
     note $libraries;
     $node->append_conf('postgresql.conf', "shared_preload_libraries = '$libraries'");
     $node->${\($made++ ? 'restart' : 'start')};
-    $node->safe_psql('postgres', q{DROP EXTENSION IF EXISTS pg_stat_statements; DROP TABLE IF EXISTS real_c, real_p, c, p, seen;
+    $node->safe_psql('postgres', q{SET softdelete.enabled = off; DROP EXTENSION IF EXISTS pg_stat_statements; DROP TABLE IF EXISTS real_c, real_p, c, p, seen;
         CREATE EXTENSION IF NOT EXISTS softdelete; CREATE EXTENSION pg_stat_statements;
         CREATE TABLE p (id int PRIMARY KEY);
         CREATE TABLE c (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE CASCADE);
