@@ -128,7 +128,7 @@ COMMENT ON COLUMN softdelete.event.happened_at IS 'when';
 COMMENT ON COLUMN softdelete.event.transaction_id IS 'the transaction';
 COMMENT ON COLUMN softdelete.event.done_by IS 'role in force';
 COMMENT ON COLUMN softdelete.event.session_user_name IS 'role that had logged in';
-COMMENT ON COLUMN softdelete.event.event IS 'register; unregister; undelete; bypass: the first real delete of a transaction under softdelete.enabled = off';
+COMMENT ON COLUMN softdelete.event.event IS 'register; unregister; undelete; bypass: the first real delete of a transaction, or drop of a table with rows, under softdelete.enabled = off';
 COMMENT ON COLUMN softdelete.event.deletion_id IS 'the deletion concerned, if any';
 COMMENT ON COLUMN softdelete.event.relation IS 'the table named in the call, or deleted from first, if any';
 COMMENT ON COLUMN softdelete.event.row_count IS 'rows made live by the call';

@@ -220,6 +220,19 @@ CREATE VIEW look AS SELECT * FROM lone;
 TRUNCATE base, look;
 SELECT id FROM base;
 
+-- softdelete.enabled = off: real, with what has left the table
+CREATE TABLE moved (id int PRIMARY KEY);
+SELECT relation FROM softdelete_register('moved');
+INSERT INTO moved VALUES (1);
+DELETE FROM moved;
+INSERT INTO moved VALUES (1);
+SELECT count(*) FROM softdelete.image WHERE relation = 'moved'::regclass;
+SET softdelete.enabled = off;
+TRUNCATE moved RESTART IDENTITY;
+RESET softdelete.enabled;
+SELECT count(*) FROM softdelete.image WHERE relation = 'moved'::regclass;
+SELECT * FROM deleted_rows() WHERE t = 'moved';
+
 SET client_min_messages = warning;
 SET softdelete.enabled = off;
 DROP SCHEMA trunc CASCADE;

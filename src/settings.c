@@ -96,7 +96,7 @@ sd_settings_define(void)
 
 	DefineCustomBoolVariable("softdelete.enabled",
 							 "Makes DELETE on registered tables a soft delete.",
-							 "off makes DELETE and TRUNCATE on registered tables real; hiding stays.",
+							 "off makes DELETE and TRUNCATE on registered tables real and lets them be dropped; hiding stays.",
 							 &sd_enabled, true,
 							 PGC_SUSET, 0,
 							 NULL, assign_enabled, NULL);

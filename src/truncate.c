@@ -28,6 +28,7 @@
 #include "deletion.h"
 #include "executor/executor.h"
 #include "foreign/fdwapi.h"
+#include "image.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/parsenodes.h"
@@ -283,6 +284,18 @@ refuse_unregistered(const Tables *tables, List *real)
 	}
 }
 
+/* Rows of really truncated tables that are in the journal go too. */
+static void
+forget_images(const Tables *tables)
+{
+	ListCell   *lc;
+
+	if (sd_images_exist())
+		foreach(lc, tables->all)
+			if (sd_registered(lfirst_oid(lc), NULL))
+				sd_images_forget(lfirst_oid(lc));
+}
+
 /* ---------- the registered tables ---------- */
 
 /* BEFORE TRUNCATE triggers; those AFTER find their tables in the EState. */
@@ -396,6 +409,7 @@ sd_truncate(PlannedStmt *statement, SdTruncation **under_way)
 	if (!sd_enabled)
 	{
 		sd_bypass_log(sd_partition_root(first_registered(tables.all)));
+		forget_images(&tables);
 		return statement;
 	}
 	foreach(lc, truncate->relations)
