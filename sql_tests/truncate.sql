@@ -130,6 +130,11 @@ INSERT INTO pending VALUES (50);
 TRUNCATE pending;
 ROLLBACK;
 
+CREATE RULE also AS ON UPDATE TO lone DO ALSO SELECT 1;
+TRUNCATE lone;
+DROP RULE also ON lone;
+SELECT id FROM lone;
+
 -- rights: TRUNCATE and not DELETE, for tables that CASCADE reaches too; no row security
 CREATE ROLE regress_trunc_user;
 GRANT USAGE ON SCHEMA trunc TO regress_trunc_user;

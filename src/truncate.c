@@ -34,6 +34,8 @@
 #include "nodes/parsenodes.h"
 #include "physical.h"
 #include "registry.h"
+#include "rewrite/prs2lock.h"
+#include "rewrite/rewriteDefine.h"
 #include "run.h"
 #include "settings.h"
 #include "storage/lmgr.h"
@@ -298,6 +300,21 @@ forget_images(const Tables *tables)
 
 /* ---------- the registered tables ---------- */
 
+/* A rule for UPDATE would act on what is no UPDATE to the user. */
+static void
+refuse_rules(Relation rel)
+{
+	for (int i = 0; rel->rd_rules && i < rel->rd_rules->numLocks; i++)
+		if (rel->rd_rules->rules[i]->event == CMD_UPDATE &&
+			rel->rd_rules->rules[i]->enabled != RULE_DISABLED)
+			ereport(ERROR,
+					(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+					 errmsg("cannot truncate registered table \"%s\": it has a rule for UPDATE",
+							RelationGetRelationName(rel)),
+					 errhint("Disable the rule for the time of the TRUNCATE with ALTER TABLE %s DISABLE RULE.",
+							 sd_quoted_relation(RelationGetRelid(rel)))));
+}
+
 /* BEFORE TRUNCATE triggers; those AFTER find their tables in the EState. */
 static SdTruncation *
 begin(List *rels)
@@ -424,9 +441,12 @@ sd_truncate(PlannedStmt *statement, SdTruncation **under_way)
 			Relation	rel = table_open(lfirst_oid(lc), NoLock);
 
 			if (RELATION_IS_OTHER_TEMP(rel))
+			{
 				table_close(rel, NoLock);
-			else
-				rels = lappend(rels, rel);
+				continue;
+			}
+			refuse_rules(rel);
+			rels = lappend(rels, rel);
 		}
 	*under_way = begin(rels);
 	refuse_unregistered(&tables, real);
