@@ -128,10 +128,10 @@ COMMENT ON COLUMN softdelete.event.happened_at IS 'when';
 COMMENT ON COLUMN softdelete.event.transaction_id IS 'the transaction';
 COMMENT ON COLUMN softdelete.event.done_by IS 'role in force';
 COMMENT ON COLUMN softdelete.event.session_user_name IS 'role that had logged in';
-COMMENT ON COLUMN softdelete.event.event IS 'register; unregister; undelete; bypass: the first real delete of a transaction, or drop of a table with rows, under softdelete.enabled = off';
+COMMENT ON COLUMN softdelete.event.event IS 'register; unregister; undelete; purge; erase; bypass: the first real delete of a transaction, or drop of a table with rows, under softdelete.enabled = off';
 COMMENT ON COLUMN softdelete.event.deletion_id IS 'the deletion concerned, if any';
 COMMENT ON COLUMN softdelete.event.relation IS 'the table named in the call, or deleted from first, if any';
-COMMENT ON COLUMN softdelete.event.row_count IS 'rows made live by the call';
+COMMENT ON COLUMN softdelete.event.row_count IS 'rows made live by the call or, of purge and erase, really deleted';
 
 SELECT pg_catalog.pg_extension_config_dump('softdelete.deletion_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.deletion', '');
@@ -243,19 +243,20 @@ COMMENT ON FUNCTION softdelete.warn_if_not_preloaded() IS
 'warns when the library is in no preload setting';
 
 CREATE FUNCTION softdelete_register(rel regclass, cascade boolean DEFAULT true,
-    partial_unique boolean DEFAULT true)
+    exclude regclass[] DEFAULT NULL, partial_unique boolean DEFAULT true,
+    retention interval DEFAULT NULL)
 RETURNS TABLE (relation regclass, flag_column name, note text)
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_register';
-COMMENT ON FUNCTION softdelete_register(regclass, boolean, boolean) IS
-'registers table rel for soft delete, with cascade every table that a DELETE from it reaches over ON DELETE CASCADE, with partial_unique their unique keys made partial over live rows; returns the tables that it registered, their flag columns and what to know about them. Owner only (42501); refuses views and foreign, temporary, system, extension and single partition tables (42809, 0A000), a column deletion_id of somebody else (42701), and to rebuild the keys of a very large table (55000; the hint has the commands).';
+COMMENT ON FUNCTION softdelete_register(regclass, boolean, regclass[], boolean, interval) IS
+'registers table rel for soft delete, with cascade every table that a DELETE from it reaches over ON DELETE CASCADE, with partial_unique their unique keys made partial over live rows; exclude: tables whose rows may really go with a deleted parent; retention: how long deleted rows are kept by softdelete_purge, null for ever; returns the tables that it registered, their flag columns and what to know about them. Owner only (42501); refuses views and foreign, temporary, system, extension and single partition tables (42809, 0A000), a column deletion_id of somebody else (42701), and to rebuild the keys of a very large table, and to exclude a registered one (55000; the hint has the commands); a negative retention is 22023.';
 
 CREATE FUNCTION softdelete_unregister(rel regclass, deleted_rows text DEFAULT 'refuse')
 RETURNS void
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_unregister';
 COMMENT ON FUNCTION softdelete_unregister(regclass, text) IS
-'makes registered table rel an ordinary one again: its unique keys become full, its two columns stay. deleted_rows: what to do with deleted rows, refuse (55000) or undelete. Owner only (42501); refuses a partition or an inheritance child alone (0A000), and a table that is not registered (55000).';
+'makes registered table rel an ordinary one again: its unique keys become full, its two columns stay. deleted_rows: what to do with deleted rows, refuse (55000), undelete or purge. Owner only (42501); refuses a partition or an inheritance child alone (0A000), and a table that is not registered (55000).';
 
 CREATE FUNCTION softdelete_undelete(rel regclass, id anyelement,
     cascade boolean DEFAULT false, with_parents boolean DEFAULT false,
@@ -282,6 +283,21 @@ AS 'MODULE_PATHNAME', 'softdelete_undelete_deletion';
 COMMENT ON FUNCTION softdelete_undelete_deletion(bigint, boolean) IS
 'brings back everything that the deletion took and that is still deleted, and the references that it overwrote; AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on the tables that its statements named, with their policies (42501); a parent deleted by another deletion is 23503, an unknown deletion P0002.';
 
+CREATE FUNCTION softdelete_purge(older_than interval DEFAULT NULL, rel regclass DEFAULT NULL,
+    max_rows bigint DEFAULT NULL)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_purge';
+COMMENT ON FUNCTION softdelete_purge(interval, regclass, bigint) IS
+'really deletes rows whose deletion is older than older_than (null: than the retention of their table; nothing where it has none), in rel or in all registered tables of the caller, no more than about max_rows, children first; what any row still refers to stays. Their images and journalled references go too. No trigger fires. Returns the rows deleted. Owner only (42501); a table that is not registered is 55000, a negative argument 22023.';
+
+CREATE PROCEDURE softdelete_purge_batches(older_than interval DEFAULT NULL, rel regclass DEFAULT NULL,
+    batch_size integer DEFAULT 10000)
+LANGUAGE C
+AS 'MODULE_PATHNAME', 'softdelete_purge_batches';
+COMMENT ON PROCEDURE softdelete_purge_batches(interval, regclass, integer) IS
+'the same, committing after each batch of batch_size rows; in a transaction block 2D000';
+
 --
 -- What is registered
 --
@@ -290,7 +306,10 @@ CREATE VIEW softdelete.tables AS
 SELECT c.oid::pg_catalog.regclass AS relation,
        f.attname AS flag_column,
        s.live_rows::bigint AS live_rows,
-       s.deleted_rows::bigint AS deleted_rows
+       s.deleted_rows::bigint AS deleted_rows,
+       (SELECT pg_catalog.substr(a.argument, 11)::interval
+        FROM pg_catalog.regexp_split_to_table(pg_catalog.encode(g.tgargs, 'escape'), '\\000') a (argument)
+        WHERE pg_catalog.starts_with(a.argument, 'retention=')) AS retention
 FROM pg_catalog.pg_trigger g
      JOIN pg_catalog.pg_class c ON c.oid = g.tgrelid
      JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
@@ -319,6 +338,7 @@ COMMENT ON COLUMN softdelete.tables.relation IS 'the table; partitions are not s
 COMMENT ON COLUMN softdelete.tables.flag_column IS 'the column that says whether a row is live';
 COMMENT ON COLUMN softdelete.tables.live_rows IS 'live rows as estimated by the last ANALYZE; null if there was none';
 COMMENT ON COLUMN softdelete.tables.deleted_rows IS 'deleted rows as estimated by the last ANALYZE; null if there was none';
+COMMENT ON COLUMN softdelete.tables.retention IS 'how long softdelete_purge() keeps deleted rows; null for ever';
 
 REVOKE ALL ON ALL TABLES IN SCHEMA softdelete FROM PUBLIC;
 GRANT SELECT ON softdelete.deletions, softdelete.events, softdelete.tables TO PUBLIC;

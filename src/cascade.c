@@ -525,6 +525,17 @@ check_or_defer(const SdForeignKey *fkey, const SdDeleted *set)
 	sd_rowset_free(referenced);
 }
 
+/* The counts, with rows of an excluded table that really went. */
+static List *
+count_excluded(SdCascade *cascade, Oid relid, int64 rows)
+{
+	MemoryContext old = MemoryContextSwitchTo(cascade->context);
+	List	   *counts = sd_count_rows(cascade->counts, sd_partition_root(relid), rows);
+
+	MemoryContextSwitchTo(old);
+	return counts;
+}
+
 /* Does what a foreign key says; returns the rows that it changed. */
 static int64
 act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
@@ -541,6 +552,13 @@ act(SdCascade *cascade, const SdForeignKey *fkey, const SdDeleted *set)
 				/* the statement counts its rows and adds its sets itself */
 				refuse_rules(fkey, child, CMD_DELETE);
 				changed = run_statement(fkey, set, SD_CASCADE_DELETE, NULL);
+			}
+			else if (sd_excluded(fkey->child))
+			{
+				/* not converted: its rows really go, as PostgreSQL does it */
+				refuse_rules(fkey, child, CMD_DELETE);
+				changed = run_statement(fkey, set, SD_CASCADE_DELETE, NULL);
+				cascade->counts = count_excluded(cascade, fkey->child, changed);
 			}
 			else if (run_statement(fkey, set, SD_CASCADE_FIND, &rows) > 0)
 				refuse_unregistered(fkey);

@@ -175,6 +175,7 @@ effect(const SdForeignKey *fkey)
 	{
 		case FKCONSTR_ACTION_CASCADE:
 			return sd_registered(fkey->child, NULL) ? "rows are soft-deleted" :
+				sd_excluded(fkey->child) ? "rows are really deleted: excluded" :
 				"refused while rows refer to it: not registered";
 		case FKCONSTR_ACTION_SETNULL:
 			return "columns are set to NULL";

@@ -484,6 +484,79 @@ sd_images_return_all(Oid relid)
 	return put_back(relid, fetch(relid, NULL));
 }
 
+/* ---------- for good ---------- */
+
+/*
+ * Forgets images of rows of a table: those whose deletion d in the log fulfils the
+ * condition or, for NULL, all.  Returns how many.
+ */
+int64
+sd_images_forget(Oid relid, const char *condition)
+{
+	SdStatement statement = {0};
+
+	statement.sql = condition ?
+		psprintf("DELETE FROM " SD_SCHEMA ".image i USING " SD_SCHEMA ".deletion d"
+				 " WHERE i.relation = %u::pg_catalog.regclass AND d.id = i.deletion_id AND %s",
+				 relid, condition) :
+		psprintf("DELETE FROM " SD_SCHEMA ".image i WHERE i.relation = %u::pg_catalog.regclass",
+				 relid);
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("image");
+	return sd_run(&statement);
+}
+
+/*
+ * Of the rows, which begin with their places, those to which an image refers by a
+ * foreign key: their places.  NULL if there is none.
+ */
+SdRowset *
+sd_images_referring(const SdForeignKey *fkey, SdRowset *rows)
+{
+	Oid			root = sd_partition_root(fkey->child);
+	SdForeignKey whole = *fkey;
+	StringInfoData sql;
+	SdStatement statement = {0};
+	SdRowset   *images = fetch(root, NULL);
+	SdRowset   *referred = NULL;
+
+	if (sd_rowset_count(images) == 0)
+	{
+		sd_rowset_free(images);
+		return NULL;
+	}
+	whole.child = root;
+	whole.child_part = InvalidOid;
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT p." SD_ROW_PLACE " FROM " SD_ROWS_NAME
+						   " p WHERE EXISTS (SELECT FROM (SELECT i.id");
+	for (int i = 0; i < fkey->nkeys; i++)
+	{
+		whole.child_att[i] = get_attnum(root, get_attname(fkey->child, fkey->child_att[i], false));
+		appendStringInfo(&sql, ", %s AS " SD_KEY_PREFIX "%d",
+						 image_value(root, whole.child_att[i]), whole.child_att[i]);
+	}
+	appendStringInfoString(&sql, " FROM softdelete_images i) c WHERE ");
+	sd_fkey_match(&sql, &whole, "p", SD_KEY_PREFIX, "c", SD_KEY_PREFIX);
+	appendStringInfoChar(&sql, ')');
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = root;
+	statement.portable = true;
+	statement.ninputs = 2;
+	statement.input_names[0] = "softdelete_images";
+	statement.inputs[0] = images;
+	statement.input_names[1] = SD_ROWS_NAME;
+	statement.inputs[1] = rows;
+	statement.result = &referred;
+	sd_run(&statement);
+	sd_rowset_free(images);
+	if (sd_rowset_count(referred) > 0)
+		return referred;
+	sd_rowset_free(referred);
+	return NULL;
+}
+
 /* A column of a table has been renamed: so it is in the images of its rows. */
 void
 sd_images_rename_column(Oid relid, const char *from, const char *to)

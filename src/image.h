@@ -20,5 +20,7 @@ extern void sd_images_rename_column(Oid relid, const char *from, const char *to)
 extern void sd_images_forget(Oid relid);
 extern int64 sd_images_return_all(Oid relid);
 extern int64 sd_images_return_deletion(Oid relid, SdRowset *deletion);
+extern int64 sd_images_forget(Oid relid, const char *condition);
+extern SdRowset *sd_images_referring(const SdForeignKey *fkey, SdRowset *rows);
 
 #endif							/* SD_IMAGE_H */

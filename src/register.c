@@ -36,13 +36,17 @@
 #include "register.h"
 #include "registry.h"
 #include "run.h"
+#include "storage/lmgr.h"
 #include "utils/acl.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/syscache.h"
+#include "utils/timestamp.h"
 #include "utils/tuplestore.h"
 
 #define FLAG_NAME "active"
@@ -326,15 +330,31 @@ add_columns(Oid relid, char **flag, char **deletion_id)
 							*deletion_id, quote_literal_cstr(DELETION_ID_COMMENT)));
 }
 
+/* The guard's arguments, as SQL: what is not the default. */
+static char *
+guard_arguments(bool full_keys, const char *retention)
+{
+	StringInfoData arguments;
+
+	initStringInfo(&arguments);
+	if (full_keys)
+		appendStringInfoString(&arguments, "'" SD_GUARD_PARTIAL_UNIQUE "=false'");
+	if (retention)
+		appendStringInfo(&arguments, "%s%s", arguments.len ? ", " : "",
+						 quote_literal_cstr(psprintf(SD_GUARD_RETENTION "=%s", retention)));
+	return arguments.data;
+}
+
 static void
-add_guard(Oid relid, const char *flag, const char *deletion_id, bool full_keys)
+add_guard(Oid relid, const char *flag, const char *deletion_id, bool full_keys,
+		  const char *retention)
 {
 	sd_run_utility(psprintf("CREATE OR REPLACE TRIGGER " SD_GUARD_NAME " BEFORE DELETE ON %s FOR EACH ROW"
 							" WHEN (OLD.%s IS NOT NULL OR OLD.%s IS NULL OR true)"
 							" EXECUTE FUNCTION " SD_SCHEMA ".softdelete_guard(%s)",
 							sd_quoted_relation(relid), quote_identifier(flag),
 							quote_identifier(deletion_id),
-							full_keys ? "'" SD_GUARD_FULL_KEYS "'" : ""));
+							guard_arguments(full_keys, retention)));
 }
 
 /* Makes a table one that is not registered; on its own account, so that it passes. */
@@ -359,14 +379,87 @@ sd_tables_with_keys(Oid relid)
 /* Makes one table, whose columns are there, a registered one. */
 static void
 guard_table(Oid relid, const char *flag, const char *deletion_id, bool partial_unique,
-			StringInfo note)
+			const char *retention, StringInfo note)
 {
 	ListCell   *lc;
 
 	if (partial_unique)
 		foreach(lc, sd_tables_with_keys(relid))
 			sd_keys_make_partial(lfirst_oid(lc), get_attnum(lfirst_oid(lc), flag), note);
-	add_guard(relid, flag, deletion_id, !partial_unique);
+	add_guard(relid, flag, deletion_id, !partial_unique, retention);
+}
+
+/* Gives a registered table, and those that inherit from it, another retention. */
+static void
+set_retention(Oid relid, const char *retention)
+{
+	ListCell   *lc;
+
+	LockRelationOid(relid, AccessExclusiveLock);
+	foreach(lc, sd_tables_of(relid))
+	{
+		SdTable		table;
+
+		(void) sd_registered(lfirst_oid(lc), &table);
+		add_guard(lfirst_oid(lc), sd_flag_name(lfirst_oid(lc)), sd_deletion_id_name(lfirst_oid(lc)),
+				  table.full_keys, retention);
+	}
+	CommandCounterIncrement();
+}
+
+/* ---------- excluded tables ---------- */
+
+/* Makes a table one whose rows may really go with a deleted parent. */
+static void
+exclude_table(Oid relid)
+{
+	char	   *name = get_rel_name(relid);
+
+	if (name == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_TABLE),
+				 errmsg("relation with OID %u does not exist", relid)));
+	if (sd_registered(relid, NULL))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("cannot exclude table \"%s\", which is registered", name),
+				 errhint("Run SELECT softdelete_unregister(%s) first.",
+						 quote_literal_cstr(sd_quoted_relation(relid)))));
+	if (get_rel_relkind(relid) != RELKIND_RELATION && get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE)
+		ereport(ERROR,
+				(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+				 errmsg("\"%s\" is not a table", name)));
+	if (get_rel_relispartition(relid))
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("cannot exclude partition \"%s\" alone", name),
+				 errhint("Exclude the partitioned table \"%s\".",
+						 get_rel_name(sd_partition_root(relid)))));
+	sd_require_owner(relid);
+	if (sd_excluded(relid))
+		return;
+	sd_run_utility(psprintf("CREATE TRIGGER " SD_EXCLUDED_NAME " BEFORE DELETE ON %s FOR EACH STATEMENT"
+							" WHEN (false) EXECUTE FUNCTION " SD_SCHEMA ".softdelete_guard()",
+							sd_quoted_relation(relid)));
+	CommandCounterIncrement();
+}
+
+static void
+exclude_tables(ArrayType *tables)
+{
+	Datum	   *values;
+	bool	   *nulls;
+	int			n;
+
+	deconstruct_array(tables, REGCLASSOID, sizeof(Oid), true, TYPALIGN_INT, &values, &nulls, &n);
+	for (int i = 0; i < n; i++)
+	{
+		if (nulls[i])
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("exclude must not contain nulls")));
+		exclude_table(DatumGetObjectId(values[i]));
+	}
 }
 
 /*
@@ -409,7 +502,8 @@ warn_about_children(Relation rel)
 	{
 		SdForeignKey *fkey = lfirst(lc);
 
-		if (fkey->on_delete == FKCONSTR_ACTION_CASCADE && !sd_registered(fkey->child, NULL))
+		if (fkey->on_delete == FKCONSTR_ACTION_CASCADE &&
+			!sd_registered(fkey->child, NULL) && !sd_excluded(fkey->child))
 			ereport(WARNING,
 					(errmsg("table \"%s\" is not registered: a DELETE from table \"%s\" that reaches it by foreign key constraint \"%s\" will be refused",
 							get_rel_name(fkey->child), RelationGetRelationName(rel), fkey->name),
@@ -457,7 +551,7 @@ sd_refuse_mixed_parents(Oid relid)
  * keys.
  */
 static StringInfo
-register_one(Oid relid, bool partial_unique)
+register_one(Oid relid, bool partial_unique, const char *retention)
 {
 	StringInfo	note;
 	Relation	rel;
@@ -489,12 +583,14 @@ register_one(Oid relid, bool partial_unique)
 		list_delete_first(find_all_inheritors(relid, AccessExclusiveLock, NULL));
 	relation_close(rel, NoLock);
 
+	if (sd_excluded(relid))
+		sd_run_utility(psprintf("DROP TRIGGER " SD_EXCLUDED_NAME " ON %s", sd_quoted_relation(relid)));
 	add_columns(relid, &flag, &deletion_id);
 	note = makeStringInfo();
-	guard_table(relid, flag, deletion_id, partial_unique, note);
+	guard_table(relid, flag, deletion_id, partial_unique, retention, note);
 	foreach(lc, children)
 		if (!sd_registered(lfirst_oid(lc), NULL))
-			guard_table(lfirst_oid(lc), flag, deletion_id, partial_unique, note);
+			guard_table(lfirst_oid(lc), flag, deletion_id, partial_unique, retention, note);
 	CommandCounterIncrement();
 	foreach(lc, children)
 		sd_refuse_mixed_parents(lfirst_oid(lc));
@@ -522,7 +618,7 @@ sd_register_inherited(Oid relid)
 
 			(void) sd_registered(lfirst_oid(lc), &parent);
 			guard_table(relid, sd_flag_name(lfirst_oid(lc)), sd_deletion_id_name(lfirst_oid(lc)),
-						!parent.full_keys, note);
+						!parent.full_keys, sd_retention(lfirst_oid(lc)), note);
 			CommandCounterIncrement();
 			ereport(NOTICE,
 					(errmsg("table \"%s\" is registered with table \"%s\", from which it inherits",
@@ -531,7 +627,10 @@ sd_register_inherited(Oid relid)
 		}
 }
 
-/* The tables that a DELETE from this one reaches over ON DELETE CASCADE. */
+/*
+ * The tables that a DELETE from this one reaches over ON DELETE CASCADE, without
+ * those that are excluded.
+ */
 static List *
 cascading_children(Oid relid)
 {
@@ -543,7 +642,7 @@ cascading_children(Oid relid)
 	{
 		SdForeignKey *fkey = lfirst(lc);
 
-		if (fkey->on_delete == FKCONSTR_ACTION_CASCADE)
+		if (fkey->on_delete == FKCONSTR_ACTION_CASCADE && !sd_excluded(fkey->child))
 			tables = list_append_unique_oid(tables, sd_partition_root(fkey->child));
 	}
 	table_close(rel, NoLock);
@@ -571,9 +670,27 @@ return_row(ReturnSetInfo *result, Oid relid, StringInfo note)
 
 PG_FUNCTION_INFO_V1(softdelete_register);
 
+/* An interval as text that any session reads the same. */
+static char *
+retention_text(Datum interval)
+{
+	Interval	zero = {0};
+	int			nestlevel;
+	char	   *text;
+
+	if (DatumGetBool(DirectFunctionCall2(interval_lt, interval, IntervalPGetDatum(&zero))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("retention must not be negative")));
+	nestlevel = sd_portable_begin();
+	text = DatumGetCString(DirectFunctionCall1(interval_out, interval));
+	sd_portable_end(nestlevel);
+	return text;
+}
+
 /*
- * softdelete_register(rel regclass, cascade boolean, partial_unique boolean)
- * returns a row for each table that it registered, and one for rel.  Errors:
+ * softdelete_register(rel regclass, cascade boolean, exclude regclass[],
+ * partial_unique boolean, retention interval) returns a row for each table that it registered, and one for rel.  Errors:
  * 22004, 42501, 42701, 42809, 0A000, 55000.
  */
 Datum
@@ -581,7 +698,8 @@ softdelete_register(PG_FUNCTION_ARGS)
 {
 	Oid			first;
 	bool		cascade = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
-	bool		partial_unique = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
+	bool		partial_unique = PG_ARGISNULL(3) || PG_GETARG_BOOL(3);
+	char	   *retention = PG_ARGISNULL(4) ? NULL : retention_text(PG_GETARG_DATUM(4));
 	List	   *tables;
 	List	   *registered = NIL;
 	List	   *notes = NIL;
@@ -601,6 +719,8 @@ softdelete_register(PG_FUNCTION_ARGS)
 	InitMaterializedSRF(fcinfo, 0);
 	sd_warn_if_not_preloaded();
 
+	if (!PG_ARGISNULL(2))
+		exclude_tables(PG_GETARG_ARRAYTYPE_P(2));
 	tables = list_make1_oid(first);
 	for (int i = 0; i < list_length(tables); i++)
 	{
@@ -608,7 +728,9 @@ softdelete_register(PG_FUNCTION_ARGS)
 		StringInfo	note;
 
 		sd_require_owner(relid);
-		note = register_one(relid, partial_unique);
+		note = register_one(relid, partial_unique, retention);
+		if (note == NULL && retention)
+			set_retention(relid, retention);
 		if (note == NULL && i == 0)
 		{
 			SdTable		table;
@@ -616,7 +738,8 @@ softdelete_register(PG_FUNCTION_ARGS)
 			note = makeStringInfo();
 			(void) sd_registered(relid, &table);
 			if (partial_unique && sd_keys_take_prepared(relid, table.flag, note) && table.full_keys)
-				add_guard(relid, sd_flag_name(relid), sd_deletion_id_name(relid), false);
+				add_guard(relid, sd_flag_name(relid), sd_deletion_id_name(relid), false,
+						  sd_retention(relid));
 		}
 		if (note)
 		{

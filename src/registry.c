@@ -110,6 +110,18 @@ sd_is_guard(Oid tgfoid)
 	return found;
 }
 
+/* The value of an argument of the guard, within the trigger; NULL without it. */
+static const char *
+guard_argument(const Trigger *trigger, const char *key)
+{
+	size_t		length = strlen(key);
+
+	for (int i = 0; i < trigger->tgnargs; i++)
+		if (strncmp(trigger->tgargs[i], key, length) == 0 && trigger->tgargs[i][length] == '=')
+			return trigger->tgargs[i] + length + 1;
+	return NULL;
+}
+
 /*
  * Reads flag and deletion_id from the guard's WHEN condition: they are the
  * first and the second column that it mentions.  False when they do not fit
@@ -130,8 +142,8 @@ read_guard(Relation rel, const Trigger *trigger, SdTable *table)
 		return false;
 	table->flag = linitial_node(Var, vars)->varattno;
 	table->deletion_id = lsecond_node(Var, vars)->varattno;
-	table->full_keys = trigger->tgnargs > 0 &&
-		strcmp(trigger->tgargs[0], SD_GUARD_FULL_KEYS) == 0;
+	table->full_keys = guard_argument(trigger, SD_GUARD_PARTIAL_UNIQUE) &&
+		strcmp(guard_argument(trigger, SD_GUARD_PARTIAL_UNIQUE), "false") == 0;
 	return table->flag > 0 && table->flag <= desc->natts &&
 		table->deletion_id > 0 && table->deletion_id <= desc->natts &&
 		TupleDescAttr(desc, table->flag - 1)->atttypid == BOOLOID &&
@@ -258,6 +270,48 @@ char *
 sd_live_sql(Oid relid, const char *alias)
 {
 	return psprintf("%s.%s", alias, quote_identifier(sd_flag_name(relid)));
+}
+
+/*
+ * How long deleted rows of a registered table are kept: an interval as text,
+ * palloc'd; NULL: for ever.
+ */
+char *
+sd_retention(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TriggerDesc *triggers = rel->trigdesc;
+	char	   *retention = NULL;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+		const char *value;
+
+		if (strcmp(trigger->tgname, SD_GUARD_NAME) == 0 && sd_is_guard(trigger->tgfoid) &&
+			(value = guard_argument(trigger, SD_GUARD_RETENTION)) != NULL)
+			retention = pstrdup(value);
+	}
+	table_close(rel, AccessShareLock);
+	return retention;
+}
+
+/*
+ * May rows of this table, which is not registered, really go with a deleted
+ * parent?  The trigger that says so is dumped and renamed with the table.
+ */
+bool
+sd_excluded(Oid relid)
+{
+	Relation	rel = table_open(sd_partition_root(relid), AccessShareLock);
+	TriggerDesc *triggers = rel->trigdesc;
+	bool		excluded = false;
+
+	for (int i = 0; triggers && i < triggers->numtriggers; i++)
+		excluded |= strcmp(triggers->triggers[i].tgname, SD_EXCLUDED_NAME) == 0 &&
+			sd_is_guard(triggers->triggers[i].tgfoid);
+	table_close(rel, AccessShareLock);
+	return excluded && !sd_registered(relid, NULL);
 }
 
 /* The partitioned table at the top of a partition; else the table itself. */

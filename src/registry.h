@@ -22,8 +22,12 @@ typedef struct SdTable
 	bool		full_keys;		/* registered with partial_unique := false */
 } SdTable;
 
-/* The guard's argument for that. */
-#define SD_GUARD_FULL_KEYS "full keys"
+/* The guard's arguments: key=value, each of them only where it is needed. */
+#define SD_GUARD_PARTIAL_UNIQUE "partial_unique"
+#define SD_GUARD_RETENTION "retention"
+
+/* A trigger of this name, which never fires, makes a table an excluded one. */
+#define SD_EXCLUDED_NAME "softdelete_excluded"
 
 extern bool sd_registered(Oid relid, SdTable *table);
 extern Expr *sd_live_condition(const SdTable *table, Index varno);
@@ -33,6 +37,8 @@ extern Expr *sd_live_flag(void);
 extern char *sd_live_sql(Oid relid, const char *alias);
 extern char *sd_flag_name(Oid relid);
 extern char *sd_deletion_id_name(Oid relid);
+extern char *sd_retention(Oid relid);
+extern bool sd_excluded(Oid relid);
 extern Oid	sd_partition_root(Oid relid);
 extern List *sd_tables_of(Oid relid);
 extern bool sd_is_guard(Oid tgfoid);

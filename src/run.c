@@ -11,6 +11,7 @@
 #include "compat.h"
 #include "miscadmin.h"
 #include "run.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/snapmgr.h"
@@ -340,6 +341,32 @@ sd_run_utility(const char *sql)
 	if (rc < 0)
 		elog(ERROR, "SPI_execute returned %s for %s",
 			 SPI_result_code_string(rc), sql);
+	if (SPI_finish() != SPI_OK_FINISH)
+		elog(ERROR, "SPI_finish failed");
+}
+
+/*
+ * A procedure of ours that commits.  Makes a memory context current that survives
+ * that, until sd_committing_end().
+ */
+void
+sd_committing_begin(void)
+{
+	if (SPI_connect_ext(SPI_OPT_NONATOMIC) != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+}
+
+/* Commits, and begins a transaction. */
+void
+sd_commit(void)
+{
+	SPI_commit();
+	EnsurePortalSnapshotExists();
+}
+
+void
+sd_committing_end(void)
+{
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
 }

@@ -71,6 +71,9 @@ typedef struct SdStatement
 extern int64 sd_run(const SdStatement *statement);
 extern int64 sd_run_int64(const SdStatement *statement);
 extern void sd_run_utility(const char *sql);
+extern void sd_committing_begin(void);
+extern void sd_commit(void);
+extern void sd_committing_end(void);
 extern int	sd_portable_begin(void);
 extern void sd_portable_end(int nestlevel);
 extern const SdStatement *sd_run_current(const char *source);

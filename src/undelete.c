@@ -636,6 +636,8 @@ undelete_deletion(int64 deletion, bool fire_triggers)
 		Oid			relid = DatumGetObjectId(slot_getattr(slot, 1, &isnull));
 		bool		named = DatumGetBool(slot_getattr(slot, 2, &isnull));
 
+		if (get_rel_name(relid) != NULL && sd_excluded(relid))
+			continue;
 		if (get_rel_name(relid) == NULL || !sd_registered(relid, NULL))
 		{
 			ereport(WARNING,

@@ -18,6 +18,7 @@
 #include "keys.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "purge.h"
 #include "register.h"
 #include "registry.h"
 #include "run.h"
@@ -64,7 +65,7 @@ deleted_rows(Oid relid)
 }
 
 static void
-refuse_deleted_rows(Oid relid, bool undeleted)
+refuse_deleted_rows(Oid relid, bool undeleted, bool purged)
 {
 	int64		n = deleted_rows(relid);
 
@@ -75,10 +76,14 @@ refuse_deleted_rows(Oid relid, bool undeleted)
 							   "cannot unregister table \"%s\", which has " INT64_FORMAT " deleted rows",
 							   n, get_rel_name(relid), n),
 				 undeleted ?
-				 errdetail("Other rows have taken their keys.") : 0,
+				 errdetail("Other rows have taken their keys.") :
+				 purged ?
+				 errdetail("Other rows refer to them.") : 0,
+				 purged ?
+				 errhint("Purge the tables that refer to it first, or undelete the rows with softdelete_undelete().") :
 				 undeleted ?
 				 errhint("softdelete.deletions shows their deletions; delete the rows that have their keys and undelete them, or leave the table registered.") :
-				 errhint("To bring them back, run SELECT softdelete_unregister(%s, 'undelete').",
+				 errhint("To bring them back, run SELECT softdelete_unregister(%s, 'undelete'); 'purge' deletes them for good.",
 						 quote_literal_cstr(sd_quoted_relation(relid)))));
 }
 
@@ -125,6 +130,7 @@ softdelete_unregister(PG_FUNCTION_ARGS)
 	Oid			relid;
 	char	   *deleted;
 	bool		undelete;
+	bool		purge;
 	List	   *tables;
 	ListCell   *lc;
 
@@ -135,22 +141,25 @@ softdelete_unregister(PG_FUNCTION_ARGS)
 	relid = PG_GETARG_OID(0);
 	deleted = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	undelete = strcmp(deleted, "undelete") == 0;
-	if (!undelete && strcmp(deleted, "refuse") != 0)
+	purge = strcmp(deleted, "purge") == 0;
+	if (!undelete && !purge && strcmp(deleted, "refuse") != 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("unrecognized value for deleted_rows: \"%s\"", deleted),
-				 errhint("Use refuse or undelete.")));
+				 errhint("Use refuse, undelete or purge.")));
 	sd_require_registered(relid);
 	sd_require_owner(relid);
 	refuse_parts(relid);
 	LockRelationOid(relid, AccessExclusiveLock);
 	tables = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? list_make1_oid(relid) :
 		find_all_inheritors(relid, AccessExclusiveLock, NULL);
+	if (purge)
+		sd_purge_all(tables);
 	foreach(lc, tables)
 	{
 		if (undelete)
 			sd_undelete_table(lfirst_oid(lc));
-		refuse_deleted_rows(lfirst_oid(lc), undelete);
+		refuse_deleted_rows(lfirst_oid(lc), undelete, purge);
 	}
 	foreach(lc, tables)
 		unregister_one(lfirst_oid(lc));
