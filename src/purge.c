@@ -21,8 +21,6 @@
 #include "postgres.h"
 
 #include "access/table.h"
-#include "access/tableam.h"
-#include "access/xact.h"
 #include "cascade.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -37,6 +35,7 @@
 #include "purge.h"
 #include "register.h"
 #include "registry.h"
+#include "removal.h"
 #include "run.h"
 #include "tcop/utility.h"
 #include "undelete.h"
@@ -45,7 +44,6 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
-#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #define BATCH_AT_MOST 100000	/* rows that are chosen at once, whatever was asked for */
@@ -58,30 +56,22 @@ typedef struct Place
 	bool		no_deletion;	/* is deletion_id null? */
 } Place;
 
-/* Where rows are: a table that is no partitioned one. */
-typedef struct Heap
+/* A table that holds rows, and what was listed of it. */
+typedef struct PurgedHeap
 {
-	Oid			relid;
+	SdHeap		heap;			/* first: it is taken for one */
 	struct Member *member;
 	Place	   *listed;			/* rows that may go, in the order of the table */
 	int64		nlisted;
 	int64		next;			/* the first that is still to be looked at */
-
-	/* of one batch */
-	bool		there;			/* still, and registered */
-	List	   *fkeys;			/* SdForeignKey: those that reference it; the
-								 * parent is this table, whatever it was */
-	SdRowset   *going;			/* row_table, row_place, and the columns that they
-								 * reference, as k<number> */
-	SdRowset   *newest;			/* of them those that the last round found */
-} Heap;
+} PurgedHeap;
 
 /* A registered table: with its partitions, without its inheritance children. */
 typedef struct Member
 {
 	Oid			relid;
 	const char *condition;		/* SQL: is the deletion d old enough?  NULL: any */
-	List	   *heaps;			/* Heap */
+	List	   *heaps;			/* PurgedHeap */
 	List	   *children;		/* Member: those that refer to it */
 	int			index;			/* of Tarjan's algorithm */
 	int			low;
@@ -111,9 +101,10 @@ typedef struct Purge
 static void
 add_heap(Member *member, Oid relid)
 {
-	Heap	   *heap = palloc0(sizeof(Heap));
+	PurgedHeap *heap = palloc0(sizeof(PurgedHeap));
 
-	heap->relid = relid;
+	heap->heap.relid = relid;
+	heap->heap.condition = member->condition;
 	heap->member = member;
 	member->heaps = lappend(member->heaps, heap);
 }
@@ -138,15 +129,6 @@ add_member(Purge *purge, Oid relid, const char *condition)
 	purge->members = lappend(purge->members, member);
 }
 
-/* Is this table, or a partition of it, what the foreign key is of? */
-static bool
-is_within(Oid relid, Oid fkey_child)
-{
-	return relid == fkey_child ||
-		(get_rel_relispartition(relid) &&
-		 list_member_oid(find_all_inheritors(fkey_child, NoLock, NULL), relid));
-}
-
 static void
 find_children(Purge *purge, Member *member)
 {
@@ -154,7 +136,7 @@ find_children(Purge *purge, Member *member)
 
 	foreach(lh, member->heaps)
 	{
-		Relation	rel = table_open(((Heap *) lfirst(lh))->relid, AccessShareLock);
+		Relation	rel = table_open(((SdHeap *) lfirst(lh))->relid, AccessShareLock);
 		ListCell   *lf;
 
 		foreach(lf, sd_fkeys_referencing(rel, false))
@@ -167,7 +149,7 @@ find_children(Purge *purge, Member *member)
 				Member	   *child = lfirst(lm);
 
 				if (child->relid == fkey->child || child->relid == sd_partition_root(fkey->child) ||
-					is_within(child->relid, fkey->child))
+					sd_heap_is_within(child->relid, fkey->child))
 					member->children = list_append_unique_ptr(member->children, child);
 			}
 		}
@@ -267,38 +249,6 @@ older_than(const char *interval)
 
 /* ---------- which rows may go ---------- */
 
-/* Of rows (row_place, deletion_id) of a member those that are old enough; frees them. */
-static SdRowset *
-old_enough(const Member *member, SdRowset *rows)
-{
-	SdStatement statement = {0};
-	SdRowset   *old = NULL;
-
-	if (member->condition == NULL || sd_rowset_count(rows) == 0)
-		return rows;
-	statement.sql = psprintf("SELECT r." SD_ROW_PLACE ", r.deletion_id FROM " SD_ROWS_NAME " r JOIN "
-							 SD_SCHEMA ".deletion d ON d.id = r.deletion_id WHERE %s",
-							 member->condition);
-	statement.kind = SD_RUN_PLAIN;
-	statement.owner_of = sd_own_relation("deletion");
-	statement.latest = true;
-	statement.ninputs = 1;
-	statement.input_names[0] = SD_ROWS_NAME;
-	statement.inputs[0] = rows;
-	statement.result = &old;
-	sd_run(&statement);
-	sd_rowset_free(rows);
-	return old;
-}
-
-/* The columns (row_place, deletion_id) of rows c of a heap, as SQL; palloc'd. */
-static char *
-listed_columns(const Heap *heap)
-{
-	return psprintf("c.ctid AS " SD_ROW_PLACE ", c.%s AS deletion_id",
-					quote_identifier(sd_deletion_id_name(heap->relid)));
-}
-
 static int
 by_place(const void *a, const void *b)
 {
@@ -308,22 +258,23 @@ by_place(const void *a, const void *b)
 
 /* Lists, without a lock, the rows of a heap that are old enough. */
 static void
-list_heap(Purge *purge, Heap *heap)
+list_heap(Purge *purge, PurgedHeap *heap)
 {
+	Oid			relid = heap->heap.relid;
 	SdStatement statement = {0};
 	SdRowset   *rows = NULL;
 	TupleTableSlot *slot;
 
-	if (get_rel_name(heap->relid) == NULL || !sd_registered(heap->relid, NULL))
+	if (get_rel_name(relid) == NULL || !sd_registered(relid, NULL))
 		return;
-	statement.sql = psprintf("SELECT %s FROM ONLY %s c WHERE NOT %s", listed_columns(heap),
-							 sd_quoted_relation(heap->relid), sd_live_sql(heap->relid, "c"));
+	statement.sql = psprintf("SELECT %s FROM ONLY %s c WHERE NOT %s", sd_heap_listed_columns(&heap->heap),
+							 sd_quoted_relation(relid), sd_live_sql(relid, "c"));
 	statement.kind = SD_RUN_PHYSICAL;
-	statement.owner_of = heap->relid;
+	statement.owner_of = relid;
 	statement.latest = true;
 	statement.result = &rows;
 	sd_run(&statement);
-	rows = old_enough(heap->member, rows);
+	rows = sd_heap_old_enough(&heap->heap, rows);
 
 	if (sd_rowset_count(rows) > 0)
 		heap->listed = MemoryContextAllocHuge(purge->context, sd_rowset_count(rows) * sizeof(Place));
@@ -345,100 +296,9 @@ list_heap(Purge *purge, Heap *heap)
 
 /* ---------- one batch ---------- */
 
-/*
- * Looks at a heap and its foreign keys as they are now; the lock keeps others from
- * being added until the transaction ends.
- */
-static void
-open_heap(Heap *heap)
-{
-	Relation	rel = try_table_open(heap->relid, RowExclusiveLock);
-	ListCell   *lc;
-
-	heap->there = false;
-	heap->fkeys = NIL;
-	heap->going = heap->newest = NULL;
-	if (rel == NULL)
-		return;
-	if (sd_registered(heap->relid, NULL))
-	{
-		heap->there = true;
-		heap->fkeys = sd_fkeys_referencing(rel, false);
-		foreach(lc, heap->fkeys)
-		{
-			SdForeignKey *fkey = lfirst(lc);
-
-			for (int i = 0; i < fkey->nkeys; i++)
-				fkey->parent_att[i] = get_attnum(heap->relid,
-												 get_attname(fkey->parent, fkey->parent_att[i], false));
-			fkey->parent = heap->relid;
-		}
-	}
-	table_close(rel, NoLock);
-}
-
-/*
- * Locks those of the rows (row_place, deletion_id) that are still deleted, by the
- * same deletion, and returns them as rows of heap->going.  Frees the argument.
- */
-static SdRowset *
-lock_rows(Heap *heap, SdRowset *rows)
-{
-	char	   *table = sd_quoted_relation(heap->relid);
-	StringInfoData sql;
-	SdStatement statement = {0};
-	SdRowset   *locked = NULL;
-	List	   *atts = NIL;
-	char		column[SD_COLUMN_SIZE];
-	ListCell   *lc;
-
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "SELECT c.tableoid AS " SD_ROW_TABLE ", c.ctid AS " SD_ROW_PLACE);
-	foreach(lc, heap->fkeys)
-	{
-		SdForeignKey *fkey = lfirst(lc);
-
-		for (int i = 0; i < fkey->nkeys; i++)
-			atts = list_append_unique_int(atts, fkey->parent_att[i]);
-	}
-	foreach(lc, atts)
-		appendStringInfo(&sql, ", %s AS " SD_KEY_PREFIX "%d",
-						 sd_fkey_column(column, "c", NULL, heap->relid, lfirst_int(lc)),
-						 lfirst_int(lc));
-	appendStringInfo(&sql, " FROM ONLY %s c, " SD_ROWS_NAME " r WHERE c.ctid = r." SD_ROW_PLACE
-					 " AND NOT %s AND c.%s IS NOT DISTINCT FROM r.deletion_id FOR UPDATE OF c",
-					 table, sd_live_sql(heap->relid, "c"),
-					 quote_identifier(sd_deletion_id_name(heap->relid)));
-	statement.sql = sql.data;
-	statement.kind = SD_RUN_PHYSICAL;
-	statement.owner_of = heap->relid;
-	statement.latest = true;
-	statement.ninputs = 1;
-	statement.input_names[0] = SD_ROWS_NAME;
-	statement.inputs[0] = rows;
-	statement.result = &locked;
-	sd_run(&statement);
-	sd_rowset_free(rows);
-	return locked;
-}
-
-static void
-add_to(SdRowset **to, SdRowset *rows)
-{
-	if (*to == NULL)
-		*to = sd_rowset_create(rows->desc);
-	sd_rowset_append(*to, rows);
-}
-
-static int64
-count_of(const SdRowset *rows)
-{
-	return rows ? sd_rowset_count(rows) : 0;
-}
-
 /* The next rows of a heap's list, at most n. */
 static SdRowset *
-next_rows(Heap *heap, int64 n)
+next_rows(PurgedHeap *heap, int64 n)
 {
 	TupleDesc	desc = CreateTemplateTupleDesc(2);
 	SdRowset   *rows;
@@ -460,129 +320,9 @@ next_rows(Heap *heap, int64 n)
 	return rows;
 }
 
-/*
- * The deleted rows of one heap, not chosen yet, that refer to these rows of
- * another, and are old enough; locked.
- */
-static SdRowset *
-rows_below(const SdForeignKey *fkey, SdRowset *parents, Heap *child)
-{
-	SdForeignKey own = *fkey;
-	StringInfoData sql;
-	SdStatement statement = {0};
-	SdRowset   *rows = NULL;
-
-	own.child = child->relid;
-	for (int i = 0; i < fkey->nkeys; i++)
-		own.child_att[i] = get_attnum(child->relid, get_attname(fkey->child, fkey->child_att[i], false));
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s FROM ONLY %s c WHERE NOT %s AND EXISTS (SELECT FROM "
-					 SD_ROWS_NAME " p WHERE ", listed_columns(child),
-					 sd_quoted_relation(child->relid), sd_live_sql(child->relid, "c"));
-	sd_fkey_match(&sql, &own, "p", SD_KEY_PREFIX, "c", NULL);
-	appendStringInfoChar(&sql, ')');
-	if (child->going)
-		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_going g"
-							   " WHERE g." SD_ROW_PLACE " = c.ctid)");
-	statement.sql = sql.data;
-	statement.kind = SD_RUN_PHYSICAL;
-	statement.owner_of = child->relid;
-	statement.latest = true;
-	statement.ninputs = child->going ? 2 : 1;
-	statement.input_names[0] = SD_ROWS_NAME;
-	statement.inputs[0] = parents;
-	statement.input_names[1] = "softdelete_going";
-	statement.inputs[1] = child->going;
-	statement.result = &rows;
-	sd_run(&statement);
-	return lock_rows(child, old_enough(child->member, rows));
-}
-
-/* One round: what refers to the rows that the last one found.  False: nothing. */
-static bool
-take_along_below(List *heaps)
-{
-	bool		found = false;
-	List	   *frontiers = NIL;
-	ListCell   *lc;
-	ListCell   *lr;
-
-	foreach(lc, heaps)
-	{
-		Heap	   *heap = lfirst(lc);
-
-		frontiers = lappend(frontiers, heap->newest);
-		heap->newest = NULL;
-	}
-	forboth(lc, heaps, lr, frontiers)
-	{
-		Heap	   *parent = lfirst(lc);
-		SdRowset   *frontier = lfirst(lr);
-		ListCell   *lf;
-		ListCell   *ld;
-
-		if (count_of(frontier) == 0)
-			continue;
-		foreach(lf, parent->fkeys)
-			foreach(ld, heaps)
-			{
-				SdForeignKey *fkey = lfirst(lf);
-				Heap	   *child = lfirst(ld);
-				SdRowset   *rows;
-
-				if (!child->there || !is_within(child->relid, fkey->child))
-					continue;
-				rows = rows_below(fkey, frontier, child);
-				if (sd_rowset_count(rows) > 0)
-				{
-					add_to(&child->going, rows);
-					add_to(&child->newest, rows);
-					found = true;
-				}
-				sd_rowset_free(rows);
-			}
-		sd_rowset_free(frontier);
-	}
-	return found;
-}
-
-/*
- * The places of those rows to which a row refers that stays: one that is not among
- * "all", which are rows (row_table, row_place); NULL: none is.
- */
-static SdRowset *
-referred_to(const SdForeignKey *fkey, SdRowset *rows, SdRowset *all)
-{
-	StringInfoData sql;
-	SdStatement statement = {0};
-	SdRowset   *referred = NULL;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT p." SD_ROW_PLACE " FROM " SD_ROWS_NAME
-					 " p WHERE EXISTS (SELECT FROM %s%s c WHERE ",
-					 sd_only(fkey->child), sd_quoted_relation(fkey->child));
-	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
-	if (all)
-		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_going g WHERE g."
-							   SD_ROW_TABLE " = c.tableoid AND g." SD_ROW_PLACE " = c.ctid)");
-	appendStringInfoChar(&sql, ')');
-	statement.sql = sql.data;
-	statement.kind = SD_RUN_PHYSICAL;
-	statement.owner_of = fkey->child;
-	statement.latest = true;
-	statement.ninputs = all ? 2 : 1;
-	statement.input_names[0] = SD_ROWS_NAME;
-	statement.inputs[0] = rows;
-	statement.input_names[1] = "softdelete_going";
-	statement.inputs[1] = all;
-	statement.result = &referred;
-	sd_run(&statement);
-	return referred;
-}
-
 /* Leaves rows, by their places, out of those that go. */
 static void
-leave_out(Heap *heap, SdRowset *places)
+leave_out(SdHeap *heap, SdRowset *places)
 {
 	SdStatement statement = {0};
 	SdRowset   *rest = NULL;
@@ -601,47 +341,17 @@ leave_out(Heap *heap, SdRowset *places)
 	heap->going = rest;
 }
 
-/* Where all rows are that go: row_table, row_place. */
-static SdRowset *
-all_going(List *heaps)
-{
-	TupleDesc	desc = CreateTemplateTupleDesc(2);
-	SdRowset   *all;
-	ListCell   *lc;
-
-	TupleDescInitEntry(desc, 1, SD_ROW_TABLE, OIDOID, -1, 0);
-	TupleDescInitEntry(desc, 2, SD_ROW_PLACE, TIDOID, -1, 0);
-	all = sd_rowset_create(desc);
-	foreach(lc, heaps)
-	{
-		Heap	   *heap = lfirst(lc);
-		TupleTableSlot *slot;
-
-		if (count_of(heap->going) == 0)
-			continue;
-		slot = MakeSingleTupleTableSlot(heap->going->desc, &TTSOpsMinimalTuple);
-		tuplestore_rescan(heap->going->store);
-		while (tuplestore_gettupleslot(heap->going->store, true, false, slot))
-		{
-			slot_getsomeattrs(slot, 2);
-			tuplestore_putvalues(all->store, all->desc, slot->tts_values, slot->tts_isnull);
-		}
-		ExecDropSingleTupleTableSlot(slot);
-	}
-	return all;
-}
-
 /* Leaves out rows to which a row refers that stays.  False: there was none. */
 static bool
 leave_out_referred(List *heaps, bool circular)
 {
-	SdRowset   *all = circular ? all_going(heaps) : NULL;
+	SdRowset   *all = circular ? sd_heaps_going(heaps) : NULL;
 	bool		left_out = false;
 	ListCell   *lc;
 
 	foreach(lc, heaps)
 	{
-		Heap	   *heap = lfirst(lc);
+		SdHeap	   *heap = lfirst(lc);
 		ListCell   *lf;
 
 		foreach(lf, heap->fkeys)
@@ -649,9 +359,9 @@ leave_out_referred(List *heaps, bool circular)
 			SdRowset   *places;
 
 			CHECK_FOR_INTERRUPTS();
-			if (count_of(heap->going) == 0)
+			if (sd_heap_count(heap->going) == 0)
 				break;
-			places = referred_to(lfirst(lf), heap->going, all);
+			places = sd_heap_referred(lfirst(lf), heap->going, all);
 			if (sd_rowset_count(places) > 0)
 			{
 				leave_out(heap, places);
@@ -672,46 +382,12 @@ leave_out_referred(List *heaps, bool circular)
 	return left_out;
 }
 
-/* Really deletes the rows, or some of them; they are locked, and nobody refers to them. */
-static int64
-delete_rows(Heap *heap, int64 at_most)
-{
-	Relation	rel = table_open(heap->relid, RowExclusiveLock);
-	TupleTableSlot *slot = MakeSingleTupleTableSlot(heap->going->desc, &TTSOpsMinimalTuple);
-	CommandId	command;
-	int64		rows = 0;
-
-	CommandCounterIncrement();
-	PushActiveSnapshot(GetLatestSnapshot());
-	command = GetCurrentCommandId(true);
-	tuplestore_rescan(heap->going->store);
-	while (rows < at_most && tuplestore_gettupleslot(heap->going->store, true, false, slot))
-	{
-		bool		isnull;
-		ItemPointer place = (ItemPointer) DatumGetPointer(slot_getattr(slot, 2, &isnull));
-		TM_FailureData failure;
-		TM_Result	result;
-
-		CHECK_FOR_INTERRUPTS();
-		result = table_tuple_delete(rel, place, command, GetActiveSnapshot(), InvalidSnapshot,
-									true, &failure, false);
-		if (result != TM_Ok)
-			elog(ERROR, "unexpected table_tuple_delete status: %d", result);
-		rows++;
-	}
-	PopActiveSnapshot();
-	CommandCounterIncrement();
-	ExecDropSingleTupleTableSlot(slot);
-	table_close(rel, NoLock);
-	return rows;
-}
-
 /*
  * Purges the next n rows of a heap, and what goes with them; no more than at_most,
  * except where rows go together.  Returns how many.
  */
 static int64
-purge_batch(Component *component, Heap *first, int64 n, int64 at_most)
+purge_batch(Component *component, PurgedHeap *first, int64 n, int64 at_most)
 {
 	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "softdelete purge batch",
 												  ALLOCSET_DEFAULT_SIZES);
@@ -723,16 +399,16 @@ purge_batch(Component *component, Heap *first, int64 n, int64 at_most)
 	foreach(lc, component->members)
 		heaps = list_concat_copy(heaps, ((Member *) lfirst(lc))->heaps);
 	foreach(lc, heaps)
-		open_heap(lfirst(lc));
-	if (!first->there)
+		sd_heap_open(lfirst(lc));
+	if (!first->heap.there)
 		first->next = first->nlisted;
 	else
 	{
-		first->going = lock_rows(first, next_rows(first, n));
+		first->heap.going = sd_heap_lock(&first->heap, next_rows(first, n));
 		if (component->circular)
 		{
-			add_to(&first->newest, first->going);
-			while (take_along_below(heaps))
+			sd_heap_add(&first->heap.newest, first->heap.going);
+			while (sd_heaps_take_along(heaps, false))
 				CHECK_FOR_INTERRUPTS();
 		}
 		while (leave_out_referred(heaps, component->circular) && component->circular)
@@ -740,13 +416,13 @@ purge_batch(Component *component, Heap *first, int64 n, int64 at_most)
 	}
 	foreach(lc, heaps)
 	{
-		Heap	   *heap = lfirst(lc);
+		SdHeap	   *heap = lfirst(lc);
 
-		if (count_of(heap->going) > 0)
+		if (sd_heap_count(heap->going) > 0)
 		{
-			int64		rows = delete_rows(heap, component->circular ? PG_INT64_MAX : at_most);
+			int64		rows = sd_heap_delete(heap, component->circular ? PG_INT64_MAX : at_most);
 
-			heap->member->rows += rows;
+			((PurgedHeap *) heap)->member->rows += rows;
 			purged += rows;
 		}
 		if (heap->going)
@@ -783,7 +459,7 @@ deletions_left(const Member *member)
 	left = sd_rowset_create(desc);
 	foreach(lc, member->heaps)
 	{
-		Oid			relid = ((Heap *) lfirst(lc))->relid;
+		Oid			relid = ((SdHeap *) lfirst(lc))->relid;
 		SdStatement statement = {0};
 		SdRowset   *rows = NULL;
 
@@ -888,7 +564,7 @@ purge_component(Purge *purge, Component *component, int64 batch, int64 max_rows,
 	foreach(lm, component->members)
 		foreach(lh, ((Member *) lfirst(lm))->heaps)
 		{
-			Heap	   *heap = lfirst(lh);
+			PurgedHeap *heap = lfirst(lh);
 			int64		n = Min(batch, max_rows - purge->rows);
 
 			while (heap->next < heap->nlisted && purge->rows < max_rows)

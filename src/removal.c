@@ -1,0 +1,360 @@
+/*
+ * removal.c - rows of registered tables that really go.
+ *
+ * What purge and erase have in common: rows are chosen, locked as a DELETE does,
+ * and looked at again; what refers to them goes along, or is found; then they are
+ * deleted, with no trigger fired and no foreign key asked, for nothing refers to
+ * them any more.
+ *
+ * Who refers to a row is asked when it is locked, with a newer snapshot: a new
+ * reference needs a lock on the row that is referred to, and so was there before,
+ * or waits for us.  The journal is asked after the table: a row moves from the
+ * table to the journal.
+ */
+#include "postgres.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "cascade.h"
+#include "catalog/pg_inherits.h"
+#include "catalog/pg_type.h"
+#include "deletion.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "registry.h"
+#include "removal.h"
+#include "run.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* Is this table, or a partition of it, what the foreign key is of? */
+bool
+sd_heap_is_within(Oid relid, Oid fkey_child)
+{
+	return relid == fkey_child ||
+		(get_rel_relispartition(relid) &&
+		 list_member_oid(find_all_inheritors(fkey_child, NoLock, NULL), relid));
+}
+
+/* Of rows (row_place, deletion_id) of a table those that are old enough; frees them. */
+SdRowset *
+sd_heap_old_enough(const SdHeap *heap, SdRowset *rows)
+{
+	SdStatement statement = {0};
+	SdRowset   *old = NULL;
+
+	if (heap->condition == NULL || sd_rowset_count(rows) == 0)
+		return rows;
+	statement.sql = psprintf("SELECT r." SD_ROW_PLACE ", r.deletion_id FROM " SD_ROWS_NAME " r JOIN "
+							 SD_SCHEMA ".deletion d ON d.id = r.deletion_id WHERE %s",
+							 heap->condition);
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("deletion");
+	statement.latest = true;
+	statement.ninputs = 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = rows;
+	statement.result = &old;
+	sd_run(&statement);
+	sd_rowset_free(rows);
+	return old;
+}
+
+/* The columns (row_place, deletion_id) of rows c of a heap, as SQL; palloc'd. */
+char *
+sd_heap_listed_columns(const SdHeap *heap)
+{
+	return psprintf("c.ctid AS " SD_ROW_PLACE ", c.%s AS deletion_id",
+					quote_identifier(sd_deletion_id_name(heap->relid)));
+}
+
+/*
+ * Looks at a heap and its foreign keys as they are now; the lock keeps others from
+ * being added until the transaction ends.
+ */
+void
+sd_heap_open(SdHeap *heap)
+{
+	Relation	rel = try_table_open(heap->relid, RowExclusiveLock);
+	ListCell   *lc;
+
+	heap->there = false;
+	heap->fkeys = NIL;
+	heap->going = heap->newest = NULL;
+	if (rel == NULL)
+		return;
+	if (sd_registered(heap->relid, NULL))
+	{
+		heap->there = true;
+		heap->fkeys = sd_fkeys_referencing(rel, false);
+		foreach(lc, heap->fkeys)
+		{
+			SdForeignKey *fkey = lfirst(lc);
+
+			for (int i = 0; i < fkey->nkeys; i++)
+				fkey->parent_att[i] = get_attnum(heap->relid,
+												 get_attname(fkey->parent, fkey->parent_att[i], false));
+			fkey->parent = heap->relid;
+		}
+	}
+	table_close(rel, NoLock);
+}
+
+/* The columns of heap->going, of rows c of the table, as SQL; palloc'd. */
+char *
+sd_heap_going_columns(const SdHeap *heap)
+{
+	StringInfoData sql;
+	List	   *atts = NIL;
+	char		column[SD_COLUMN_SIZE];
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "c.tableoid AS " SD_ROW_TABLE ", c.ctid AS " SD_ROW_PLACE);
+	foreach(lc, heap->fkeys)
+	{
+		SdForeignKey *fkey = lfirst(lc);
+
+		for (int i = 0; i < fkey->nkeys; i++)
+			atts = list_append_unique_int(atts, fkey->parent_att[i]);
+	}
+	foreach(lc, atts)
+		appendStringInfo(&sql, ", %s AS " SD_KEY_PREFIX "%d",
+						 sd_fkey_column(column, "c", NULL, heap->relid, lfirst_int(lc)),
+						 lfirst_int(lc));
+	return sql.data;
+}
+
+/*
+ * Locks those of the rows (row_place, deletion_id) that are still deleted, by the
+ * same deletion, and returns them as rows of heap->going.  Frees the argument.
+ */
+SdRowset *
+sd_heap_lock(SdHeap *heap, SdRowset *rows)
+{
+	char	   *table = sd_quoted_relation(heap->relid);
+	StringInfoData sql;
+	SdStatement statement = {0};
+	SdRowset   *locked = NULL;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s", sd_heap_going_columns(heap));
+	appendStringInfo(&sql, " FROM ONLY %s c, " SD_ROWS_NAME " r WHERE c.ctid = r." SD_ROW_PLACE
+					 " AND NOT %s AND c.%s IS NOT DISTINCT FROM r.deletion_id FOR UPDATE OF c",
+					 table, sd_live_sql(heap->relid, "c"),
+					 quote_identifier(sd_deletion_id_name(heap->relid)));
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = heap->relid;
+	statement.latest = true;
+	statement.ninputs = 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = rows;
+	statement.result = &locked;
+	sd_run(&statement);
+	sd_rowset_free(rows);
+	return locked;
+}
+
+void
+sd_heap_add(SdRowset **to, SdRowset *rows)
+{
+	if (*to == NULL)
+		*to = sd_rowset_create(rows->desc);
+	sd_rowset_append(*to, rows);
+}
+
+int64
+sd_heap_count(const SdRowset *rows)
+{
+	return rows ? sd_rowset_count(rows) : 0;
+}
+
+/*
+ * The deleted rows of one heap, not chosen yet, that refer to these rows of
+ * another, and are old enough; locked.
+ */
+static SdRowset *
+rows_below(const SdForeignKey *fkey, SdRowset *parents, SdHeap *child)
+{
+	SdForeignKey own = *fkey;
+	StringInfoData sql;
+	SdStatement statement = {0};
+	SdRowset   *rows = NULL;
+
+	own.child = child->relid;
+	for (int i = 0; i < fkey->nkeys; i++)
+		own.child_att[i] = get_attnum(child->relid, get_attname(fkey->child, fkey->child_att[i], false));
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT %s FROM ONLY %s c WHERE NOT %s AND EXISTS (SELECT FROM "
+					 SD_ROWS_NAME " p WHERE ", sd_heap_listed_columns(child),
+					 sd_quoted_relation(child->relid), sd_live_sql(child->relid, "c"));
+	sd_fkey_match(&sql, &own, "p", SD_KEY_PREFIX, "c", NULL);
+	appendStringInfoChar(&sql, ')');
+	if (child->going)
+		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM " SD_GOING_NAME " g"
+							   " WHERE g." SD_ROW_PLACE " = c.ctid)");
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = child->relid;
+	statement.latest = true;
+	statement.ninputs = child->going ? 2 : 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = parents;
+	statement.input_names[1] = SD_GOING_NAME;
+	statement.inputs[1] = child->going;
+	statement.result = &rows;
+	sd_run(&statement);
+	return sd_heap_lock(child, sd_heap_old_enough(child, rows));
+}
+
+/* One round: what refers to the rows that the last one found.  False: nothing. */
+bool
+sd_heaps_take_along(List *heaps, bool cascade_only)
+{
+	bool		found = false;
+	List	   *frontiers = NIL;
+	ListCell   *lc;
+	ListCell   *lr;
+
+	foreach(lc, heaps)
+	{
+		SdHeap	   *heap = lfirst(lc);
+
+		frontiers = lappend(frontiers, heap->newest);
+		heap->newest = NULL;
+	}
+	forboth(lc, heaps, lr, frontiers)
+	{
+		SdHeap	   *parent = lfirst(lc);
+		SdRowset   *frontier = lfirst(lr);
+		ListCell   *lf;
+		ListCell   *ld;
+
+		if (sd_heap_count(frontier) == 0)
+			continue;
+		foreach(lf, parent->fkeys)
+			foreach(ld, heaps)
+			{
+				SdForeignKey *fkey = lfirst(lf);
+				SdHeap	   *child = lfirst(ld);
+				SdRowset   *rows;
+
+				if (cascade_only && fkey->on_delete != FKCONSTR_ACTION_CASCADE)
+					continue;
+				if (!child->there || !sd_heap_is_within(child->relid, fkey->child))
+					continue;
+				rows = rows_below(fkey, frontier, child);
+				if (sd_rowset_count(rows) > 0)
+				{
+					sd_heap_add(&child->going, rows);
+					sd_heap_add(&child->newest, rows);
+					found = true;
+				}
+				sd_rowset_free(rows);
+			}
+		sd_rowset_free(frontier);
+	}
+	return found;
+}
+
+/*
+ * The places of those rows to which a row refers that stays: one that is not among
+ * "all", which are rows (row_table, row_place); NULL: none is.
+ */
+SdRowset *
+sd_heap_referred(const SdForeignKey *fkey, SdRowset *rows, SdRowset *all)
+{
+	StringInfoData sql;
+	SdStatement statement = {0};
+	SdRowset   *referred = NULL;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT p." SD_ROW_PLACE " FROM " SD_ROWS_NAME
+					 " p WHERE EXISTS (SELECT FROM %s%s c WHERE ",
+					 sd_only(fkey->child), sd_quoted_relation(fkey->child));
+	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
+	if (all)
+		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM " SD_GOING_NAME " g WHERE g."
+							   SD_ROW_TABLE " = c.tableoid AND g." SD_ROW_PLACE " = c.ctid)");
+	appendStringInfoChar(&sql, ')');
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = fkey->child;
+	statement.latest = true;
+	statement.ninputs = all ? 2 : 1;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = rows;
+	statement.input_names[1] = SD_GOING_NAME;
+	statement.inputs[1] = all;
+	statement.result = &referred;
+	sd_run(&statement);
+	return referred;
+}
+
+/* Where all rows are that go: row_table, row_place. */
+SdRowset *
+sd_heaps_going(List *heaps)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(2);
+	SdRowset   *all;
+	ListCell   *lc;
+
+	TupleDescInitEntry(desc, 1, SD_ROW_TABLE, OIDOID, -1, 0);
+	TupleDescInitEntry(desc, 2, SD_ROW_PLACE, TIDOID, -1, 0);
+	all = sd_rowset_create(desc);
+	foreach(lc, heaps)
+	{
+		SdHeap	   *heap = lfirst(lc);
+		TupleTableSlot *slot;
+
+		if (sd_heap_count(heap->going) == 0)
+			continue;
+		slot = MakeSingleTupleTableSlot(heap->going->desc, &TTSOpsMinimalTuple);
+		tuplestore_rescan(heap->going->store);
+		while (tuplestore_gettupleslot(heap->going->store, true, false, slot))
+		{
+			slot_getsomeattrs(slot, 2);
+			tuplestore_putvalues(all->store, all->desc, slot->tts_values, slot->tts_isnull);
+		}
+		ExecDropSingleTupleTableSlot(slot);
+	}
+	return all;
+}
+
+/* Really deletes the rows, or some of them; they are locked, and nobody refers to them. */
+int64
+sd_heap_delete(SdHeap *heap, int64 at_most)
+{
+	Relation	rel = table_open(heap->relid, RowExclusiveLock);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(heap->going->desc, &TTSOpsMinimalTuple);
+	CommandId	command;
+	int64		rows = 0;
+
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	command = GetCurrentCommandId(true);
+	tuplestore_rescan(heap->going->store);
+	while (rows < at_most && tuplestore_gettupleslot(heap->going->store, true, false, slot))
+	{
+		bool		isnull;
+		ItemPointer place = (ItemPointer) DatumGetPointer(slot_getattr(slot, 2, &isnull));
+		TM_FailureData failure;
+		TM_Result	result;
+
+		CHECK_FOR_INTERRUPTS();
+		result = table_tuple_delete(rel, place, command, GetActiveSnapshot(), InvalidSnapshot,
+									true, &failure, false);
+		if (result != TM_Ok)
+			elog(ERROR, "unexpected table_tuple_delete status: %d", result);
+		rows++;
+	}
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	ExecDropSingleTupleTableSlot(slot);
+	table_close(rel, NoLock);
+	return rows;
+}
