@@ -119,7 +119,8 @@ CREATE TABLE softdelete.event (
     event text NOT NULL,
     deletion_id bigint,
     relation regclass,
-    row_count bigint NOT NULL
+    row_count bigint NOT NULL,
+    key_hashes bytea[]
 );
 CREATE INDEX ON softdelete.event (deletion_id);
 COMMENT ON TABLE softdelete.event IS 'what happened to deletions and registered tables';
@@ -132,6 +133,17 @@ COMMENT ON COLUMN softdelete.event.event IS 'register; unregister; undelete; pur
 COMMENT ON COLUMN softdelete.event.deletion_id IS 'the deletion concerned, if any';
 COMMENT ON COLUMN softdelete.event.relation IS 'the table named in the call, or deleted from first, if any';
 COMMENT ON COLUMN softdelete.event.row_count IS 'rows made live by the call or, of purge and erase, really deleted';
+COMMENT ON COLUMN softdelete.event.key_hashes IS 'of an erase, softdelete.key_hash() of the keys of the rows named';
+
+CREATE TABLE softdelete.secret (
+    made_at timestamptz NOT NULL,
+    key bytea NOT NULL
+);
+COMMENT ON TABLE softdelete.secret IS 'what makes hashes of keys unguessable; the oldest counts, so that a restored database has its own';
+COMMENT ON COLUMN softdelete.secret.made_at IS 'when the extension was created';
+COMMENT ON COLUMN softdelete.secret.key IS 'random bytes';
+INSERT INTO softdelete.secret
+SELECT pg_catalog.now(), pg_catalog.sha256(pg_catalog.convert_to(pg_catalog.concat(pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid(), pg_catalog.gen_random_uuid()), 'UTF8'));
 
 SELECT pg_catalog.pg_extension_config_dump('softdelete.deletion_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.deletion', '');
@@ -142,6 +154,7 @@ SELECT pg_catalog.pg_extension_config_dump('softdelete.image_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.image', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.event_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.event', '');
+SELECT pg_catalog.pg_extension_config_dump('softdelete.secret', '');
 
 CREATE VIEW softdelete.deleted_relation AS
 SELECT s.deletion_id, c.relation, c.row_count, c.position <= s.named AS named, s.statement_no
@@ -198,7 +211,7 @@ COMMENT ON COLUMN softdelete.deletions.relations IS 'rows deleted, by table';
 
 CREATE VIEW softdelete.events AS
 SELECT e.id, e.happened_at, e.transaction_id, e.done_by, e.session_user_name,
-       e.event, e.deletion_id, e.relation, e.row_count
+       e.event, e.deletion_id, e.relation, e.row_count, e.key_hashes
 FROM softdelete.event e;
 COMMENT ON VIEW softdelete.events IS 'what happened to deletions and registered tables';
 
@@ -282,6 +295,28 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_undelete_deletion';
 COMMENT ON FUNCTION softdelete_undelete_deletion(bigint, boolean) IS
 'brings back everything that the deletion took and that is still deleted, and the references that it overwrote; AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on the tables that its statements named, with their policies (42501); a parent deleted by another deletion is 23503, an unknown deletion P0002.';
+
+CREATE FUNCTION softdelete.key_hash(key text[]) RETURNS bytea
+LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+AS $$SELECT sha256(s.key || sha256(s.key || convert_to($1::text, 'UTF8')))
+     FROM softdelete.secret s ORDER BY s.made_at LIMIT 1$$;
+COMMENT ON FUNCTION softdelete.key_hash(text[]) IS
+'a keyed hash of the values of a primary key as text, in its order; softdelete.events has those of erased rows';
+REVOKE ALL ON FUNCTION softdelete.key_hash(text[]) FROM PUBLIC;
+
+CREATE FUNCTION softdelete_erase(rel regclass, id anyelement, cascade boolean DEFAULT false)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_erase';
+COMMENT ON FUNCTION softdelete_erase(regclass, anyelement, boolean) IS
+'really deletes the row of table rel with primary key id, live (its DELETE triggers fire) or deleted, its images and journalled references, and blanks statement and reason of its deletions; with cascade also everything below it over ON DELETE CASCADE. Returns the rows deleted. Owner only (42501); 23503 while something refers to it, an unknown key P0002, a table without a primary key 55000.';
+
+CREATE FUNCTION softdelete_erase(rel regclass, id text, cascade boolean DEFAULT false)
+RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_erase';
+COMMENT ON FUNCTION softdelete_erase(regclass, text, boolean) IS
+'the same with the key as text; a composite key as a JSON object by column name';
 
 CREATE FUNCTION softdelete_purge(older_than interval DEFAULT NULL, rel regclass DEFAULT NULL,
     max_rows bigint DEFAULT NULL)

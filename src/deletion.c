@@ -382,13 +382,13 @@ sd_deletion_returned_sql(void)
 
 /*
  * Logs what happened to a deletion or a registered table afterwards.  0 and
- * InvalidOid stand for none.
+ * InvalidOid stand for none.  Returns the event's id.
  */
-void
+int64
 sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows)
 {
-	Datum		values[9];
-	bool		nulls[9] = {0};
+	Datum		values[10] = {0};
+	bool		nulls[10] = {0};
 
 	values[0] = Int64GetDatum(nextval_internal(sd_own_relation("event_id_seq"), false));
 	values[1] = TimestampTzGetDatum(GetCurrentTimestamp());
@@ -401,7 +401,9 @@ sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows)
 	values[7] = ObjectIdGetDatum(relid);
 	nulls[7] = !OidIsValid(relid);
 	values[8] = Int64GetDatum(rows);
+	nulls[9] = true;
 	insert_row("event", values, nulls);
+	return DatumGetInt64(values[0]);
 }
 
 /*

@@ -19,7 +19,7 @@ extern List *sd_count_rows(List *counts, Oid relid, int64 rows);
 extern void sd_deletion_log(List *counts, int named);
 extern void sd_deletion_returned(List *relids);
 extern char *sd_deletion_returned_sql(void);
-extern void sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows);
+extern int64 sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows);
 extern void sd_bypass_log(Oid relid);
 extern Oid	sd_find_own_relation(const char *name);
 extern Oid	sd_own_relation(const char *name);

@@ -230,7 +230,7 @@ check_dropped(const Dropped *d)
 	if (has_journal)
 		sd_bypass_log(d->relid);
 	if (images)
-		sd_images_forget(d->relid);
+		(void) sd_images_forget(d->relid, NULL);
 }
 
 /* Before a utility statement: the drops of the one around it, if any. */

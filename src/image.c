@@ -344,6 +344,21 @@ refuse_rules(Oid relid)
 	table_close(rel, NoLock);
 }
 
+/* Takes images off the journal; returns how many were there. */
+static int64
+forget(SdRowset *images)
+{
+	SdStatement statement = {0};
+
+	statement.sql = "DELETE FROM " SD_SCHEMA ".image i USING softdelete_images x WHERE i.id = x.id";
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("image");
+	statement.ninputs = 1;
+	statement.input_names[0] = "softdelete_images";
+	statement.inputs[0] = images;
+	return sd_run(&statement);
+}
+
 /* Inserts images into their table and takes them off the journal; frees them. */
 static int64
 put_back(Oid relid, SdRowset *images)
@@ -353,7 +368,6 @@ put_back(Oid relid, SdRowset *images)
 	if (n > 0)
 	{
 		SdStatement insert = {0};
-		SdStatement forget = {0};
 
 		refuse_rules(relid);
 		refuse_unknown_columns(relid, images);
@@ -367,13 +381,7 @@ put_back(Oid relid, SdRowset *images)
 		insert.inputs[0] = images;
 		sd_run(&insert);
 
-		forget.sql = "DELETE FROM " SD_SCHEMA ".image i USING softdelete_images x WHERE i.id = x.id";
-		forget.kind = SD_RUN_PLAIN;
-		forget.owner_of = sd_own_relation("image");
-		forget.ninputs = 1;
-		forget.input_names[0] = "softdelete_images";
-		forget.inputs[0] = images;
-		if (sd_run(&forget) != n)
+		if (forget(images) != n)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not serialize access due to concurrent undelete")));
@@ -503,7 +511,62 @@ sd_images_forget(Oid relid, const char *condition)
 				 relid);
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("image");
+	statement.latest = true;
 	return sd_run(&statement);
+}
+
+/* The images of rows with these keys: id, deletion_id and more. */
+SdRowset *
+sd_images_named(const SdRowKeys *keys)
+{
+	SdRowset   *all = fetch(keys->relid, NULL);
+	SdRowset   *named;
+	StringInfoData condition;
+
+	initStringInfo(&condition);
+	appendStringInfoString(&condition, "EXISTS (SELECT FROM softdelete_keys k WHERE ");
+	sd_rowkeys_match(&condition, keys, "c", SD_KEY_PREFIX, "k");
+	appendStringInfoChar(&condition, ')');
+	named = choose(keys->relid, all, keys->atts, false, condition.data, "softdelete_keys", keys->rows);
+	sd_rowset_free(all);
+	return named;
+}
+
+/* The images of rows that refer to these rows, of whatever deletions. */
+SdRowset *
+sd_images_below(const SdForeignKey *fkey, SdRowset *rows)
+{
+	Oid			root = sd_partition_root(fkey->child);
+	SdForeignKey whole = *fkey;
+	SdRowset   *all = fetch(root, NULL);
+	SdRowset   *below;
+	StringInfoData condition;
+	List	   *atts = NIL;
+
+	whole.child = root;
+	whole.part = whole.child_part = InvalidOid;
+	for (int i = 0; i < fkey->nkeys; i++)
+	{
+		whole.child_att[i] = get_attnum(root, get_attname(fkey->child, fkey->child_att[i], false));
+		atts = lappend_int(atts, whole.child_att[i]);
+	}
+	initStringInfo(&condition);
+	appendStringInfoString(&condition, "EXISTS (SELECT FROM " SD_ROWS_NAME " p WHERE ");
+	sd_fkey_match(&condition, &whole, "p", SD_KEY_PREFIX, "c", SD_KEY_PREFIX);
+	appendStringInfoChar(&condition, ')');
+	below = choose(root, all, atts, false, condition.data, SD_ROWS_NAME, rows);
+	sd_rowset_free(all);
+	return below;
+}
+
+/* Forgets these images; frees them. */
+int64
+sd_images_delete(SdRowset *images)
+{
+	int64		rows = forget(images);
+
+	sd_rowset_free(images);
+	return rows;
 }
 
 /*
@@ -569,19 +632,5 @@ sd_images_rename_column(Oid relid, const char *from, const char *to)
 							 quote_literal_cstr(from), quote_literal_cstr(to), relid);
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("image");
-	sd_run(&statement);
-}
-
-/* A table has been dropped or really truncated: the images of its rows go too. */
-void
-sd_images_forget(Oid relid)
-{
-	SdStatement statement = {0};
-
-	statement.sql = psprintf("DELETE FROM " SD_SCHEMA ".image i WHERE i.relation = %u::pg_catalog.regclass",
-							 relid);
-	statement.kind = SD_RUN_PLAIN;
-	statement.owner_of = sd_own_relation("image");
-	statement.latest = true;
 	sd_run(&statement);
 }

@@ -17,10 +17,12 @@ extern int64 sd_images_of_deletions(Oid relid, SdRowset *rows);
 extern int64 sd_images_return_named(const SdRowKeys *keys);
 extern int64 sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows);
 extern void sd_images_rename_column(Oid relid, const char *from, const char *to);
-extern void sd_images_forget(Oid relid);
 extern int64 sd_images_return_all(Oid relid);
 extern int64 sd_images_return_deletion(Oid relid, SdRowset *deletion);
 extern int64 sd_images_forget(Oid relid, const char *condition);
+extern SdRowset *sd_images_named(const SdRowKeys *keys);
+extern SdRowset *sd_images_below(const SdForeignKey *fkey, SdRowset *rows);
+extern int64 sd_images_delete(SdRowset *images);
 extern SdRowset *sd_images_referring(const SdForeignKey *fkey, SdRowset *rows);
 
 #endif							/* SD_IMAGE_H */

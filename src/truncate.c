@@ -295,7 +295,7 @@ forget_images(const Tables *tables)
 	if (sd_images_exist())
 		foreach(lc, tables->all)
 			if (sd_registered(lfirst_oid(lc), NULL))
-				sd_images_forget(lfirst_oid(lc));
+				(void) sd_images_forget(lfirst_oid(lc), NULL);
 }
 
 /* ---------- the registered tables ---------- */
