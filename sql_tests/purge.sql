@@ -140,6 +140,13 @@ SELECT * FROM physically() WHERE relation IN ('parted', 'below');
 -- registering again changes the retention, of partitions too
 SELECT relation FROM softdelete_register('parted', retention := '2 years 3 days');
 SELECT relation, retention FROM softdelete.tables WHERE relation IN ('parted'::regclass, 'below'::regclass) ORDER BY 1;
+-- a table that is registered later takes the retention of the one above
+CREATE TABLE later (id int PRIMARY KEY, a int, b text, FOREIGN KEY (a, b) REFERENCES parted ON DELETE CASCADE);
+SELECT relation FROM softdelete_register('parted');
+SELECT relation, retention FROM softdelete.tables WHERE relation = 'later'::regclass;
+CREATE TABLE parted_3 PARTITION OF parted FOR VALUES IN (3);
+SELECT count(*), count(DISTINCT tgargs) FROM pg_trigger
+WHERE tgname = 'softdelete_guard' AND tgrelid IN ('parted'::regclass, 'parted_1'::regclass, 'parted_2'::regclass, 'parted_3'::regclass);
 
 -- images of rows in the journal: they go by age, and what they refer to stays with them
 CREATE TABLE code (id int PRIMARY KEY);

@@ -728,7 +728,8 @@ softdelete_register(PG_FUNCTION_ARGS)
 		StringInfo	note;
 
 		sd_require_owner(relid);
-		note = register_one(relid, partial_unique, retention);
+		note = register_one(relid, partial_unique,
+							retention || i == 0 ? retention : sd_retention(first));
 		if (note == NULL && retention)
 			set_retention(relid, retention);
 		if (note == NULL && i == 0)
