@@ -59,6 +59,11 @@ SELECT softdelete_erase('debt', 1);
 SELECT softdelete_erase('person', 3, cascade := true);
 SELECT * FROM physically();
 
+-- nor is a reference given up without cascade
+UPDATE note SET person_id = 4 WHERE id = 3;
+DELETE FROM mail WHERE person_id = 4;
+SELECT softdelete_erase('mail', ARRAY[7, 8], cascade := true);
+SELECT softdelete_erase('person', 4);
 -- a trigger that keeps the row
 CREATE FUNCTION veto() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END';
 CREATE TRIGGER veto BEFORE DELETE ON note FOR EACH ROW EXECUTE FUNCTION veto();
@@ -75,7 +80,6 @@ SELECT count(*) FROM softdelete.image WHERE relation = 'code'::regclass;
 SELECT softdelete_erase('code', 'x'::text);
 SELECT count(*) FROM softdelete.image WHERE relation = 'code'::regclass;
 SELECT k FROM code;
-SELECT softdelete_erase('person', 4);
 SELECT softdelete_erase('person', 4, cascade := true);
 SELECT count(*) FROM softdelete.image WHERE relation = 'code'::regclass;
 

@@ -169,9 +169,10 @@ refuse_referenced(const SdForeignKey *fkey, bool cascade)
 			 errmsg("erasing from table \"%s\" violates foreign key constraint \"%s\" on table \"%s\"",
 					get_rel_name(fkey->parent), fkey->name, RelationGetRelationName(child)),
 			 errdetail("A live or deleted row still refers to it."),
-			 cascade || fkey->on_delete != FKCONSTR_ACTION_CASCADE ?
+			 cascade || (fkey->on_delete != FKCONSTR_ACTION_CASCADE &&
+						 fkey->on_delete != FKCONSTR_ACTION_SETNULL) ?
 			 errhint("Erase that row first.") :
-			 errhint("Use cascade := true to erase what is below, too."),
+			 errhint("Use cascade := true to erase what is below and give up other references."),
 			 errtableconstraint(child, fkey->name)));
 }
 
