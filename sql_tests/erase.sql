@@ -96,5 +96,6 @@ SELECT softdelete.key_hash(ARRAY['1']);
 RESET ROLE;
 
 SET client_min_messages = error;
+SET softdelete.enabled = off;
 DROP SCHEMA erase CASCADE;
 DROP ROLE regress_erase;

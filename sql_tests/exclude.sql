@@ -85,5 +85,6 @@ DELETE FROM account WHERE id = 1;
 SELECT id FROM account;
 
 SET client_min_messages = error;
+SET softdelete.enabled = off;
 DROP SCHEMA exclude CASCADE;
 DROP ROLE regress_exclude_app, regress_exclude_owner;

@@ -220,5 +220,6 @@ SELECT softdelete_register('up', retention := '-1 day');
 CALL softdelete_purge_batches('0', batch_size := 0);
 
 SET client_min_messages = error;
+SET softdelete.enabled = off;
 DROP SCHEMA purge CASCADE;
 DROP ROLE regress_purge;
