@@ -51,7 +51,9 @@ for my $libraries (join(', ', 'softdelete', @company), join(', ', @company, 'sof
         if !$made++;
     $node->safe_psql('postgres', q{
         SET client_min_messages = warning;
+        SET softdelete.enabled = off;
         DROP TABLE IF EXISTS real_c, real_p, c, p;
+        RESET softdelete.enabled;
         CREATE TABLE p (id int PRIMARY KEY, name text);
         CREATE TABLE c (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE CASCADE);
         CREATE TABLE real_p (id int PRIMARY KEY, name text);
