@@ -92,7 +92,15 @@ DROP TRIGGER softdelete_guard ON t;
 DROP TRIGGER softdelete_guard ON e CASCADE;
 ALTER TRIGGER softdelete_guard ON e RENAME TO something;
 CREATE OR REPLACE TRIGGER softdelete_guard BEFORE DELETE ON e FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger();
+CREATE OR REPLACE TRIGGER softdelete_guard BEFORE DELETE ON owned FOR EACH ROW EXECUTE FUNCTION softdelete.softdelete_guard();
+BEGIN;
+ALTER TABLE owned ADD other_flag boolean NOT NULL DEFAULT true, ADD other_id bigint;
+CREATE OR REPLACE TRIGGER softdelete_guard BEFORE DELETE ON owned FOR EACH ROW
+    WHEN (OLD.other_flag IS NOT NULL OR OLD.other_id IS NULL OR true) EXECUTE FUNCTION softdelete.softdelete_guard();
+ROLLBACK;
 DROP FUNCTION softdelete.softdelete_guard CASCADE;
+ALTER TABLE owned ALTER COLUMN active DROP NOT NULL;
+ALTER TABLE e ALTER COLUMN active SET NOT NULL, ALTER COLUMN deletion_id DROP NOT NULL;
 ALTER TABLE e DROP COLUMN active;
 ALTER TABLE e DROP COLUMN active CASCADE;
 ALTER TABLE t ADD x int;
@@ -111,6 +119,16 @@ DELETE FROM e WHERE id = 2;
 ALTER TABLE e ENABLE TRIGGER ALL;
 SELECT count(*) FROM e;
 SELECT softdelete_undelete('e', ARRAY[1, 2]);
+
+-- ids written into a table of one's own do not use up those of all
+BEGIN;
+CREATE TABLE far (id int, active boolean NOT NULL DEFAULT true, deletion_id bigint);
+INSERT INTO far VALUES (1, true, 9223372036854775807);
+CREATE TRIGGER softdelete_guard BEFORE DELETE ON far FOR EACH ROW
+    WHEN (OLD.active IS NOT NULL OR OLD.deletion_id IS NULL OR true) EXECUTE FUNCTION softdelete.softdelete_guard();
+DELETE FROM far;
+SELECT count(*) FROM far;
+ROLLBACK;
 
 -- partitions
 CREATE TABLE part (id int, k int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
@@ -135,6 +153,7 @@ INSERT INTO heir VALUES (1);
 DELETE FROM base;
 DROP TABLE base CASCADE;
 DROP TABLE heir;
+ALTER TABLE heir ALTER COLUMN active DROP NOT NULL;
 SELECT softdelete_unregister('base', 'undelete');
 DROP TABLE base CASCADE;
 
@@ -148,6 +167,11 @@ BEGIN;
 DROP EXTENSION softdelete CASCADE;
 SELECT id, v FROM t ORDER BY id;
 SELECT count(*) FROM pg_trigger WHERE tgname = 'softdelete_guard';
+-- without it, tables of those names are anybody's
+CREATE SCHEMA softdelete CREATE TABLE image (id int) CREATE TABLE link (id int);
+INSERT INTO softdelete.image VALUES (1);
+ALTER TABLE other RENAME COLUMN id TO number;
+DROP TABLE softdelete.image, softdelete.link;
 ROLLBACK;
 -- rows that have left their tables
 DELETE FROM e WHERE id = 1;

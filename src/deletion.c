@@ -13,8 +13,10 @@
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/dependency.h"
 #include "catalog/indexing.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "deletion.h"
@@ -114,13 +116,19 @@ sd_deletion_init(void)
 	RegisterSubXactCallback(end_subtransaction, NULL);
 }
 
-/* The OID of a table or sequence of the extension's own; InvalidOid if it is not there. */
+/*
+ * The OID of a table or sequence of the extension's own; InvalidOid if it is not
+ * there.  In a database without the extension somebody else may have made one
+ * of that name.
+ */
 Oid
 sd_find_own_relation(const char *name)
 {
 	Oid			schema = get_namespace_oid(SD_SCHEMA, true);
+	Oid			relid = OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
 
-	return OidIsValid(schema) ? get_relname_relid(name, schema) : InvalidOid;
+	return OidIsValid(relid) && OidIsValid(getExtensionOfObject(RelationRelationId, relid)) ?
+		relid : InvalidOid;
 }
 
 /*
@@ -163,6 +171,12 @@ last_id(Oid sequence)
 }
 
 /*
+ * No sequence comes this far by deletions.  Whoever owns a table can write what
+ * he likes into it, and must not use up the ids of everybody.
+ */
+#define LAST_ID_BELIEVED (PG_INT64_MAX / 2)
+
+/*
  * Makes sure that no id up to this one is drawn again.  If the sequence has to be
  * moved nobody draws from it until the transaction ends: it must not go back.
  */
@@ -172,7 +186,7 @@ sd_deletion_id_past(int64 last)
 	Oid			sequence = sd_own_relation("deletion_id_seq");
 	SdStatement statement = {0};
 
-	if (last_id(sequence) >= last)
+	if (last > LAST_ID_BELIEVED || last_id(sequence) >= last)
 		return;
 	LockRelationOid(sequence, ShareRowExclusiveLock);
 	if (last_id(sequence) >= last)

@@ -276,55 +276,82 @@ registered_table(const RangeVar *relation)
 	return OidIsValid(relid) && sd_registered(relid, NULL) ? relid : InvalidOid;
 }
 
+/* The guard does not fit a flag that may be null. */
 static void
-refuse_disabling(const AlterTableStmt *alter)
+refuse_null_flag(Oid relid)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
+			 errmsg("cannot drop NOT NULL of column \"%s\" because table \"%s\" is registered",
+					sd_flag_name(relid), get_rel_name(relid)),
+			 errhint("Run SELECT softdelete_unregister(%s).",
+					 quote_literal_cstr(sd_quoted_relation(sd_partition_root(relid))))));
+}
+
+static void
+check_alter(const AlterTableStmt *alter, Oid relid)
 {
 	ListCell   *lc;
 
 	foreach(lc, alter->cmds)
 	{
 		AlterTableCmd *command = lfirst_node(AlterTableCmd, lc);
-		Oid			relid;
 
 		if ((command->subtype == AT_DisableTrig || command->subtype == AT_EnableReplicaTrig) &&
-			strcmp(command->name, SD_GUARD_NAME) == 0 &&
-			OidIsValid(relid = registered_table(alter->relation)))
+			strcmp(command->name, SD_GUARD_NAME) == 0)
 			refuse_guard(get_rel_name(relid), sd_quoted_relation(relid));
+		if (command->subtype == AT_DropNotNull && strcmp(command->name, sd_flag_name(relid)) == 0)
+			refuse_null_flag(relid);
 	}
 }
 
 /*
- * Before a utility statement: the registered table whose guard it is about to
- * change, for sd_guard_changed(), or InvalidOid.
+ * Before a utility statement: the registered table whose guard it may change,
+ * and how it is registered, for sd_guard_changed(); or InvalidOid.
  */
 Oid
-sd_guard_change(Node *utility)
+sd_guard_change(Node *utility, SdTable *table)
 {
+	Oid			relid = InvalidOid;
+
 	if (!sd_enabled)
 		return InvalidOid;
 	if (IsA(utility, AlterTableStmt))
-		refuse_disabling((AlterTableStmt *) utility);
+	{
+		AlterTableStmt *alter = (AlterTableStmt *) utility;
+
+		if (alter->objtype == OBJECT_TABLE)
+			relid = registered_table(alter->relation);
+		if (OidIsValid(relid))
+			check_alter(alter, relid);
+	}
 	else if (IsA(utility, RenameStmt))
 	{
 		RenameStmt *rename = (RenameStmt *) utility;
 
 		if (rename->renameType == OBJECT_TRIGGER && strcmp(rename->subname, SD_GUARD_NAME) == 0)
-			return registered_table(rename->relation);
+			relid = registered_table(rename->relation);
 	}
 	else if (IsA(utility, CreateTrigStmt))
 	{
 		CreateTrigStmt *create = (CreateTrigStmt *) utility;
 
 		if (create->replace && strcmp(create->trigname, SD_GUARD_NAME) == 0)
-			return registered_table(create->relation);
+			relid = registered_table(create->relation);
 	}
-	return InvalidOid;
+	if (OidIsValid(relid))
+		(void) sd_registered(relid, table);
+	return relid;
 }
 
-/* After it has run: is the table still registered? */
+/* After it has run: is the table still registered, and under the same columns? */
 void
-sd_guard_changed(Oid relid)
+sd_guard_changed(Oid relid, const SdTable *before)
 {
-	if (OidIsValid(relid) && !sd_registered(relid, NULL))
+	SdTable		table;
+
+	if (OidIsValid(relid) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) &&
+		(!sd_registered(relid, &table) || table.flag != before->flag ||
+		 table.deletion_id != before->deletion_id))
 		refuse_guard(get_rel_name(relid), sd_quoted_relation(relid));
 }

@@ -170,7 +170,7 @@ sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context, SdUtil
 		statement->utilityStmt = utility;
 	}
 
-	after->guarded = sd_guard_change(utility);
+	after->guarded = sd_guard_change(utility, &after->guarded_as);
 	switch (nodeTag(utility))
 	{
 		case T_CopyStmt:
@@ -219,7 +219,7 @@ sd_utility_done(const SdUtilityAfter *after)
 
 	if (OidIsValid(relid))
 		sd_register_inherited(relid);
-	sd_guard_changed(after->guarded);
+	sd_guard_changed(after->guarded, &after->guarded_as);
 	sd_keyddl_done(&after->keys);
 	relid = after->restored ? RangeVarGetRelid(after->restored, NoLock, true) : InvalidOid;
 	if (OidIsValid(relid) && sd_registered(relid, NULL))

@@ -6,6 +6,7 @@
 
 #include "keyddl.h"
 #include "nodes/plannodes.h"
+#include "registry.h"
 #include "tcop/utility.h"
 #include "truncate.h"
 
@@ -19,7 +20,8 @@ typedef struct SdUtilityAfter
 	Oid			renamed;		/* table with a renamed column */
 	char	   *old_name;
 	char	   *new_name;
-	Oid			guarded;		/* registered table whose guard is changed */
+	Oid			guarded;		/* registered table whose guard may be changed */
+	SdTable		guarded_as;		/* as it was registered before */
 	SdTruncation *truncation;	/* under way, or NULL */
 } SdUtilityAfter;
 
