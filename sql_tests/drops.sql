@@ -130,6 +130,15 @@ DELETE FROM far;
 SELECT count(*) FROM far;
 ROLLBACK;
 
+-- the TRIGGER privilege is not enough to register a table
+CREATE TABLE theirs (id int, hidden boolean NOT NULL DEFAULT false, n bigint);
+GRANT TRIGGER ON theirs TO regress_drops_owner;
+SET ROLE regress_drops_owner;
+CREATE TRIGGER softdelete_guard BEFORE DELETE ON theirs FOR EACH ROW
+    WHEN (OLD.hidden IS NOT NULL OR OLD.n IS NULL OR true) EXECUTE FUNCTION softdelete.softdelete_guard();
+RESET ROLE;
+DROP TABLE theirs;
+
 -- partitions
 CREATE TABLE part (id int, k int, PRIMARY KEY (id, k)) PARTITION BY LIST (k);
 CREATE TABLE part1 PARTITION OF part FOR VALUES IN (1);

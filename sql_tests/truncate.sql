@@ -218,6 +218,15 @@ TRUNCATE plain, below_plain;
 DELETE FROM below_plain;
 TRUNCATE plain, below_plain;
 TRUNCATE below_plain;
+-- not even if a trigger makes the row
+SET softdelete.enabled = off;
+TRUNCATE plain, below_plain;
+RESET softdelete.enabled;
+CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    INSERT INTO trunc.plain VALUES (2); INSERT INTO trunc.below_plain VALUES (2, 2); RETURN NULL; END $$;
+CREATE TRIGGER fill BEFORE TRUNCATE ON base FOR EACH STATEMENT EXECUTE FUNCTION fill();
+TRUNCATE plain, below_plain, base;
+DROP TRIGGER fill ON base;
 TRUNCATE missing, lone;
 INSERT INTO base VALUES (4);
 TRUNCATE base, pg_class;

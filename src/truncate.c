@@ -449,6 +449,8 @@ sd_truncate(PlannedStmt *statement, SdTruncation **under_way)
 			rels = lappend(rels, rel);
 		}
 	*under_way = begin(rels);
+	/* the triggers may have made rows */
+	(void) really_truncated(&tables);
 	refuse_unregistered(&tables, real);
 	delete_all(*under_way, &tables);
 	return rest_of(statement, &tables, real);

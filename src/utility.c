@@ -191,9 +191,11 @@ sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context, SdUtil
 				rename_column((RenameStmt *) utility, after);
 			break;
 		case T_CreateTrigStmt:
-			if (context == PROCESS_UTILITY_TOPLEVEL && !IsBinaryUpgrade &&
-				strcmp(((CreateTrigStmt *) utility)->trigname, SD_GUARD_NAME) == 0)
-				after->restored = copyObject(((CreateTrigStmt *) utility)->relation);
+			if (!IsBinaryUpgrade && strcmp(((CreateTrigStmt *) utility)->trigname, SD_GUARD_NAME) == 0)
+			{
+				after->guard_on = copyObject(((CreateTrigStmt *) utility)->relation);
+				after->restored = context == PROCESS_UTILITY_TOPLEVEL;
+			}
 			break;
 		case T_RefreshMatViewStmt:
 			sd_utility_set(SD_UTILITY_REFRESH);
@@ -221,9 +223,14 @@ sd_utility_done(const SdUtilityAfter *after)
 		sd_register_inherited(relid);
 	sd_guard_changed(after->guarded, &after->guarded_as);
 	sd_keyddl_done(&after->keys);
-	relid = after->restored ? RangeVarGetRelid(after->restored, NoLock, true) : InvalidOid;
+	relid = after->guard_on ? RangeVarGetRelid(after->guard_on, NoLock, true) : InvalidOid;
 	if (OidIsValid(relid) && sd_registered(relid, NULL))
-		sd_register_ids(relid);
+	{
+		/* to PostgreSQL the privilege for triggers is enough */
+		sd_require_owner(relid);
+		if (after->restored)
+			sd_register_ids(relid);
+	}
 	if (OidIsValid(after->renamed))
 	{
 		ListCell   *lc;

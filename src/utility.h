@@ -15,8 +15,8 @@ typedef struct SdUtilityAfter
 {
 	RangeVar   *heir;			/* the table that will inherit from another */
 	SdKeyDdl	keys;
-	RangeVar   *restored;		/* the table that gets a guard trigger as a dump
-								 * has it */
+	RangeVar   *guard_on;		/* a table that is given a guard */
+	bool		restored;		/* perhaps by a restore, with rows */
 	Oid			renamed;		/* table with a renamed column */
 	char	   *old_name;
 	char	   *new_name;
