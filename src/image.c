@@ -188,10 +188,10 @@ sd_images_of_deletions(Oid relid, SdRowset *rows)
 
 /*
  * The images of rows of a table, of the deletions of these rows or, for NULL,
- * of all: id, deletion_id, columns, col_values.
+ * of all: id, deletion_id, columns, col_values.  "latest": as SdStatement has it.
  */
 static SdRowset *
-fetch(Oid relid, SdRowset *rows)
+fetch(Oid relid, SdRowset *rows, bool latest)
 {
 	SdStatement statement = {0};
 	SdRowset   *images = NULL;
@@ -201,6 +201,7 @@ fetch(Oid relid, SdRowset *rows)
 							 rows ? " AND i.deletion_id IN (SELECT r.deletion_id FROM " SD_ROWS_NAME " r)" : "");
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("image");
+	statement.latest = latest;
 	statement.ninputs = rows ? 1 : 0;
 	statement.input_names[0] = SD_ROWS_NAME;
 	statement.inputs[0] = rows;
@@ -346,13 +347,14 @@ refuse_rules(Oid relid)
 
 /* Takes images off the journal; returns how many were there. */
 static int64
-forget(SdRowset *images)
+forget(SdRowset *images, bool latest)
 {
 	SdStatement statement = {0};
 
 	statement.sql = "DELETE FROM " SD_SCHEMA ".image i USING softdelete_images x WHERE i.id = x.id";
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("image");
+	statement.latest = latest;
 	statement.ninputs = 1;
 	statement.input_names[0] = "softdelete_images";
 	statement.inputs[0] = images;
@@ -381,7 +383,7 @@ put_back(Oid relid, SdRowset *images)
 		insert.inputs[0] = images;
 		sd_run(&insert);
 
-		if (forget(images) != n)
+		if (forget(images, false) != n)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
 					 errmsg("could not serialize access due to concurrent undelete")));
@@ -425,7 +427,7 @@ sd_images_return_named(const SdRowKeys *keys)
 	/* all images have to be read, because values as text may not be compared */
 	if (all_in_table(keys))
 		return 0;
-	all = fetch(keys->relid, NULL);
+	all = fetch(keys->relid, NULL, false);
 	initStringInfo(&condition);
 	appendStringInfo(&condition, "EXISTS (SELECT FROM softdelete_keys k WHERE ");
 	sd_rowkeys_match(&condition, keys, "c", SD_KEY_PREFIX, "k");
@@ -452,7 +454,7 @@ sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows)
 	StringInfoData condition;
 	List	   *atts = NIL;
 
-	all = fetch(root, rows);
+	all = fetch(root, rows, false);
 	if (sd_rowset_count(all) == 0)
 	{
 		sd_rowset_free(all);
@@ -479,7 +481,7 @@ sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows)
 int64
 sd_images_return_deletion(Oid relid, SdRowset *deletion)
 {
-	return put_back(relid, fetch(relid, deletion));
+	return put_back(relid, fetch(relid, deletion, false));
 }
 
 /*
@@ -489,7 +491,7 @@ sd_images_return_deletion(Oid relid, SdRowset *deletion)
 int64
 sd_images_return_all(Oid relid)
 {
-	return put_back(relid, fetch(relid, NULL));
+	return put_back(relid, fetch(relid, NULL, false));
 }
 
 /* ---------- for good ---------- */
@@ -519,7 +521,7 @@ sd_images_forget(Oid relid, const char *condition)
 SdRowset *
 sd_images_named(const SdRowKeys *keys)
 {
-	SdRowset   *all = fetch(keys->relid, NULL);
+	SdRowset   *all = fetch(keys->relid, NULL, true);
 	SdRowset   *named;
 	StringInfoData condition;
 
@@ -538,7 +540,7 @@ sd_images_below(const SdForeignKey *fkey, SdRowset *rows)
 {
 	Oid			root = sd_partition_root(fkey->child);
 	SdForeignKey whole = *fkey;
-	SdRowset   *all = fetch(root, NULL);
+	SdRowset   *all = fetch(root, NULL, true);
 	SdRowset   *below;
 	StringInfoData condition;
 	List	   *atts = NIL;
@@ -563,7 +565,7 @@ sd_images_below(const SdForeignKey *fkey, SdRowset *rows)
 int64
 sd_images_delete(SdRowset *images)
 {
-	int64		rows = forget(images);
+	int64		rows = forget(images, true);
 
 	sd_rowset_free(images);
 	return rows;
@@ -580,7 +582,7 @@ sd_images_referring(const SdForeignKey *fkey, SdRowset *rows)
 	SdForeignKey whole = *fkey;
 	StringInfoData sql;
 	SdStatement statement = {0};
-	SdRowset   *images = fetch(root, NULL);
+	SdRowset   *images = fetch(root, NULL, true);
 	SdRowset   *referred = NULL;
 
 	if (sd_rowset_count(images) == 0)

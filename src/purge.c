@@ -517,6 +517,7 @@ forget_links(const Member *member)
 							 " AND NOT EXISTS (SELECT FROM " SD_SCHEMA ".image i"
 							 " WHERE i.relation = %u::pg_catalog.regclass AND i.deletion_id = l.deletion_id)",
 							 where.data, member->relid);
+	statement.latest = true;
 	statement.ninputs = 1;
 	statement.input_names[0] = SD_ROWS_NAME;
 	statement.inputs[0] = left;
