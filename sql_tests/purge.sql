@@ -217,6 +217,7 @@ SELECT softdelete_purge('-1 day');
 SELECT softdelete_purge('0', max_rows := -1);
 SELECT softdelete_purge('0', 'cascades');
 SELECT softdelete_register('up', retention := '-1 day');
+SELECT softdelete_register('up', retention := '100000000 years');
 CALL softdelete_purge_batches('0', batch_size := 0);
 
 SET client_min_messages = error;

@@ -682,6 +682,9 @@ retention_text(Datum interval)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("retention must not be negative")));
+	/* one that reaches back too far is an error now, not in each purge of all tables */
+	(void) DirectFunctionCall2(timestamptz_mi_interval,
+							   TimestampTzGetDatum(GetCurrentTransactionStartTimestamp()), interval);
 	nestlevel = sd_portable_begin();
 	text = DatumGetCString(DirectFunctionCall1(interval_out, interval));
 	sd_portable_end(nestlevel);
