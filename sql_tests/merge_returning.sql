@@ -22,5 +22,6 @@ END $$;
 SELECT id FROM t;
 \endif
 
-SET client_min_messages = warning;
+SET client_min_messages = error;
+SET softdelete.enabled = off;
 DROP SCHEMA mret CASCADE;
