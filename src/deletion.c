@@ -177,8 +177,9 @@ last_id(Oid sequence)
 #define LAST_ID_BELIEVED (PG_INT64_MAX / 2)
 
 /*
- * Makes sure that no id up to this one is drawn again.  If the sequence has to be
- * moved nobody draws from it until the transaction ends: it must not go back.
+ * Makes sure that no id up to this one is drawn again.  While the sequence is
+ * moved nobody draws from it, lest it goes back.  That is at once and for good, and
+ * so the lock is not kept: every DELETE would wait for this transaction.
  */
 void
 sd_deletion_id_past(int64 last)
@@ -189,12 +190,14 @@ sd_deletion_id_past(int64 last)
 	if (last > LAST_ID_BELIEVED || last_id(sequence) >= last)
 		return;
 	LockRelationOid(sequence, ShareRowExclusiveLock);
-	if (last_id(sequence) >= last)
-		return;
-	statement.sql = psprintf("SELECT pg_catalog.setval(%u::pg_catalog.regclass, " INT64_FORMAT ")",
-							 sequence, last);
-	statement.owner_of = sequence;
-	(void) sd_run_int64(&statement);
+	if (last_id(sequence) < last)
+	{
+		statement.sql = psprintf("SELECT pg_catalog.setval(%u::pg_catalog.regclass, " INT64_FORMAT ")",
+								 sequence, last);
+		statement.owner_of = sequence;
+		(void) sd_run_int64(&statement);
+	}
+	UnlockRelationOid(sequence, ShareRowExclusiveLock);
 }
 
 /*
