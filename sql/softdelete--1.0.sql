@@ -27,7 +27,8 @@ CREATE TABLE softdelete.deletion (
     application_name text,
     client_addr inet,
     reason text,
-    statement text
+    statement text,
+    root_keys text[]
 );
 COMMENT ON TABLE softdelete.deletion IS 'one row for each transaction that deleted, with the counts of its first statement';
 COMMENT ON COLUMN softdelete.deletion.id IS 'the deletion, as deletion_id of the deleted rows names it';
@@ -43,13 +44,15 @@ COMMENT ON COLUMN softdelete.deletion.application_name IS 'setting application_n
 COMMENT ON COLUMN softdelete.deletion.client_addr IS 'address of the client, null for a Unix-domain socket';
 COMMENT ON COLUMN softdelete.deletion.reason IS 'setting softdelete.reason';
 COMMENT ON COLUMN softdelete.deletion.statement IS 'the first statement, cut at 1 kB';
+COMMENT ON COLUMN softdelete.deletion.root_keys IS 'keys of up to ten rows that the statement took from the first of relations, as softdelete_undelete() takes them; empty without a primary key, null for a statement within another';
 
 CREATE TABLE softdelete.deletion_more (
     deletion_id bigint NOT NULL,
     relations regclass[] NOT NULL,
     row_counts bigint[] NOT NULL,
     named integer NOT NULL,
-    statement_no integer NOT NULL
+    statement_no integer NOT NULL,
+    root_keys text[]
 );
 CREATE INDEX ON softdelete.deletion_more (deletion_id);
 COMMENT ON TABLE softdelete.deletion_more IS 'counts of the later statements of a transaction that deleted';
@@ -59,6 +62,7 @@ COMMENT ON COLUMN softdelete.deletion_more.row_counts IS 'how many, in the order
 COMMENT ON COLUMN softdelete.deletion_more.named IS 'how many of relations the statement named';
 
 COMMENT ON COLUMN softdelete.deletion_more.statement_no IS 'the order of statements; the first, in softdelete.deletion, is 1';
+COMMENT ON COLUMN softdelete.deletion_more.root_keys IS 'as in softdelete.deletion, if the first statement logged was one within this';
 
 CREATE SEQUENCE softdelete.link_id_seq;
 COMMENT ON SEQUENCE softdelete.link_id_seq IS 'ids of journalled references';
@@ -123,6 +127,7 @@ CREATE TABLE softdelete.event (
     key_hashes bytea[]
 );
 CREATE INDEX ON softdelete.event (deletion_id);
+CREATE INDEX ON softdelete.event (happened_at) WHERE deletion_id IS NULL;
 COMMENT ON TABLE softdelete.event IS 'what happened to deletions and registered tables';
 COMMENT ON COLUMN softdelete.event.id IS 'number of the event';
 COMMENT ON COLUMN softdelete.event.happened_at IS 'when';
@@ -132,7 +137,7 @@ COMMENT ON COLUMN softdelete.event.session_user_name IS 'role that had logged in
 COMMENT ON COLUMN softdelete.event.event IS 'register; unregister; undelete; purge; erase; bypass: the first real delete of a transaction, or drop of a table with rows, under softdelete.enabled = off';
 COMMENT ON COLUMN softdelete.event.deletion_id IS 'the deletion concerned, if any';
 COMMENT ON COLUMN softdelete.event.relation IS 'the table named in the call, or deleted from first, if any';
-COMMENT ON COLUMN softdelete.event.row_count IS 'rows made live by the call or, of purge and erase, really deleted';
+COMMENT ON COLUMN softdelete.event.row_count IS 'rows of the deletion, or of the table, that were made live or, of purge and erase, really deleted';
 COMMENT ON COLUMN softdelete.event.key_hashes IS 'of an erase, softdelete.key_hash() of the keys of the rows named';
 
 CREATE TABLE softdelete.secret (
@@ -170,6 +175,28 @@ COMMENT ON COLUMN softdelete.deleted_relation.row_count IS 'rows that one statem
 COMMENT ON COLUMN softdelete.deleted_relation.named IS 'did the statement name the table, or reach it by cascade?';
 COMMENT ON COLUMN softdelete.deleted_relation.statement_no IS 'the order of statements; 1 for the first';
 
+CREATE VIEW softdelete.root AS
+SELECT d.id AS deletion_id, d.relations[1] AS relation, d.row_counts[1] AS row_count, d.root_keys AS keys,
+       d.named = 1 AND NOT EXISTS (SELECT FROM softdelete.deletion_more m WHERE m.deletion_id = d.id) AS alone
+FROM softdelete.deletion d
+WHERE d.root_keys IS NOT NULL
+UNION ALL
+SELECT m.deletion_id, m.relations[1], m.row_counts[1], m.root_keys, false
+FROM softdelete.deletion_more m
+WHERE m.root_keys IS NOT NULL;
+COMMENT ON VIEW softdelete.root IS 'the rows with which each deletion began';
+COMMENT ON COLUMN softdelete.root.deletion_id IS 'the deletion';
+COMMENT ON COLUMN softdelete.root.relation IS 'the table';
+COMMENT ON COLUMN softdelete.root.row_count IS 'rows that the first statement took from it';
+COMMENT ON COLUMN softdelete.root.keys IS 'keys of up to ten of them; empty without a primary key';
+COMMENT ON COLUMN softdelete.root.alone IS 'was this all that the statements of the transaction named?';
+
+CREATE FUNCTION softdelete.rows_left(deletion_id bigint) RETURNS bigint
+LANGUAGE C STABLE STRICT PARALLEL RESTRICTED COST 10000
+AS 'MODULE_PATHNAME', 'softdelete_rows_left';
+COMMENT ON FUNCTION softdelete.rows_left(bigint) IS
+'how many rows that a deletion took are still deleted; the tables are read only if the log cannot tell, because of a purge, an erase or real deletes since; null without SELECT on all the tables, and for an unknown deletion';
+
 CREATE VIEW softdelete.deletions AS
 SELECT d.id,
        d.deleted_at,
@@ -181,20 +208,31 @@ SELECT d.id,
        CASE WHEN v.may_read THEN d.client_addr END AS client_addr,
        d.reason,
        CASE WHEN v.may_read THEN d.statement ELSE '<insufficient privilege>' END AS statement,
-       c.row_count,
-       c.relations
+       (SELECT r.relation::text || CASE
+                   WHEN r.keys = '{}' OR NOT (v.may_read OR (pg_catalog.has_table_privilege(r.relation, 'SELECT')
+                                                             AND NOT pg_catalog.row_security_active(r.relation))) THEN ''
+                   ELSE '(' || pg_catalog.array_to_string(r.keys, ', ')
+                        || CASE WHEN r.row_count > pg_catalog.cardinality(r.keys) THEN ', ...' ELSE '' END || ')' END
+        FROM softdelete.root r WHERE r.deletion_id = d.id) AS root,
+       (SELECT pg_catalog.sum(r.row_count)::bigint
+        FROM softdelete.deleted_relation r WHERE r.deletion_id = d.id) AS row_count,
+       softdelete.rows_left(d.id) AS rows_left,
+       (SELECT pg_catalog.jsonb_object_agg(t.relation::text, t.row_count)
+        FROM (SELECT r.relation, pg_catalog.sum(r.row_count)::bigint AS row_count
+              FROM softdelete.deleted_relation r WHERE r.deletion_id = d.id
+              GROUP BY r.relation) t) AS relations,
+       COALESCE((SELECT pg_catalog.format('SELECT softdelete_undelete(%L, %L, cascade := true);', r.relation, r.keys[1])
+                 FROM softdelete.root r
+                 WHERE r.deletion_id = d.id AND r.alone AND r.row_count = 1 AND r.keys <> '{}'
+                   AND (v.may_read OR (pg_catalog.has_table_privilege(r.relation, 'SELECT')
+                                       AND NOT pg_catalog.row_security_active(r.relation)))),
+                pg_catalog.format('SELECT softdelete_undelete_deletion(%s);', d.id)) AS undelete
 FROM softdelete.deletion d
      CROSS JOIN LATERAL (
          SELECT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE') OR
                 EXISTS (SELECT FROM pg_catalog.pg_roles r
                         WHERE r.rolname = d.session_user_name
-                          AND pg_catalog.pg_has_role(r.oid, 'USAGE')) AS may_read) v
-     CROSS JOIN LATERAL (
-         SELECT pg_catalog.sum(t.row_count)::bigint AS row_count,
-                pg_catalog.jsonb_object_agg(t.relation::text, t.row_count) AS relations
-         FROM (SELECT r.relation, pg_catalog.sum(r.row_count)::bigint AS row_count
-               FROM softdelete.deleted_relation r WHERE r.deletion_id = d.id
-               GROUP BY r.relation) t) c;
+                          AND pg_catalog.pg_has_role(r.oid, 'USAGE')) AS may_read) v;
 COMMENT ON VIEW softdelete.deletions IS 'the deletions: one row for each transaction that deleted';
 COMMENT ON COLUMN softdelete.deletions.id IS 'the deletion; softdelete_undelete_deletion() takes it';
 COMMENT ON COLUMN softdelete.deletions.deleted_at IS 'when the first statement had deleted';
@@ -206,8 +244,11 @@ COMMENT ON COLUMN softdelete.deletions.application_name IS 'setting application_
 COMMENT ON COLUMN softdelete.deletions.client_addr IS 'address of the client; readable as in pg_stat_activity';
 COMMENT ON COLUMN softdelete.deletions.reason IS 'setting softdelete.reason';
 COMMENT ON COLUMN softdelete.deletions.statement IS 'the first statement, cut at 1 kB; readable as in pg_stat_activity';
+COMMENT ON COLUMN softdelete.deletions.root IS 'the table of the first statement and the keys of up to ten rows that it took from there; keys are readable like the statement, and for who may read all rows of the table';
 COMMENT ON COLUMN softdelete.deletions.row_count IS 'rows deleted in all tables';
+COMMENT ON COLUMN softdelete.deletions.rows_left IS 'how many of them are still deleted; null without SELECT on all the tables';
 COMMENT ON COLUMN softdelete.deletions.relations IS 'rows deleted, by table';
+COMMENT ON COLUMN softdelete.deletions.undelete IS 'the command that brings it all back';
 
 CREATE VIEW softdelete.events AS
 SELECT e.id, e.happened_at, e.transaction_id, e.done_by, e.session_user_name,

@@ -50,6 +50,7 @@ static SubTransactionId logged_in = InvalidSubTransactionId;	/* where its row wa
 																 * written */
 static Oid	logged_to = InvalidOid;	/* and to which table: the extension may be
 									 * dropped and made again */
+static SubTransactionId root_in = InvalidSubTransactionId;	/* where its root was logged */
 static SubTransactionId bypassed_in = InvalidSubTransactionId;	/* where it was put on
 																 * record that it
 																 * deletes really */
@@ -75,6 +76,7 @@ end_transaction(XactEvent event, void *arg)
 			statement_no = 0;
 			returned = NIL;
 			logged_in = InvalidSubTransactionId;
+			root_in = InvalidSubTransactionId;
 			bypassed_in = InvalidSubTransactionId;
 			break;
 		default:
@@ -104,6 +106,8 @@ end_subtransaction(SubXactEvent event, SubTransactionId sub,
 	}
 	if (logged_in == sub)
 		logged_in = in;
+	if (root_in == sub)
+		root_in = in;
 	if (bypassed_in == sub)
 		bypassed_in = in;
 }
@@ -256,19 +260,27 @@ role_name(Oid role)
 	return NameGetDatum(name);
 }
 
+/* Is it not known yet with which rows the deletion began? */
+bool
+sd_deletion_wants_root(void)
+{
+	return root_in == InvalidSubTransactionId;
+}
+
 /*
  * Logs what one statement of a user, with its cascade, has deleted: a list of
  * SdRowCount, those of the tables that the statement named first.  Nothing for
- * an empty one.
+ * an empty one.  "root": keys, as text[], of rows of the first of the tables; NULL
+ * for a statement within another that deletes, and when a root has been logged.
  */
 void
-sd_deletion_log(List *counts, int named)
+sd_deletion_log(List *counts, int named, ArrayType *root)
 {
 	int			n = list_length(counts);
 	Datum	   *relations = palloc(n * sizeof(Datum));
 	Datum	   *rows = palloc(n * sizeof(Datum));
-	Datum		values[13] = {0};
-	bool		nulls[13] = {0};
+	Datum		values[14] = {0};
+	bool		nulls[14] = {0};
 	int			i = 0;
 	ListCell   *lc;
 
@@ -288,9 +300,13 @@ sd_deletion_log(List *counts, int named)
 												FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
 	values[3] = Int32GetDatum(named);
 	statement_no++;
+	if (root)
+		root_in = GetCurrentSubTransactionId();
 	if (logged_in != InvalidSubTransactionId && logged_to == sd_own_relation("deletion"))
 	{
 		values[4] = Int32GetDatum(statement_no);
+		values[5] = PointerGetDatum(root);
+		nulls[5] = root == NULL;
 		insert_row("deletion_more", values, nulls);
 		return;
 	}
@@ -317,6 +333,8 @@ sd_deletion_log(List *counts, int named)
 
 		values[12] = PointerGetDatum(cstring_to_text_with_len(debug_query_string, length));
 	}
+	values[13] = PointerGetDatum(root);
+	nulls[13] = root == NULL;
 	insert_row("deletion", values, nulls);
 	logged_in = GetCurrentSubTransactionId();
 	logged_to = sd_own_relation("deletion");

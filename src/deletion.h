@@ -5,6 +5,7 @@
 #define SD_DELETION_H
 
 #include "nodes/pg_list.h"
+#include "utils/array.h"
 
 /* Rows of one table that a statement and its cascade deleted. */
 typedef struct SdRowCount
@@ -16,7 +17,8 @@ typedef struct SdRowCount
 extern int64 sd_deletion_id(void);
 extern void sd_deletion_id_past(int64 last);
 extern List *sd_count_rows(List *counts, Oid relid, int64 rows);
-extern void sd_deletion_log(List *counts, int named);
+extern bool sd_deletion_wants_root(void);
+extern void sd_deletion_log(List *counts, int named, ArrayType *root);
 extern void sd_deletion_returned(List *relids);
 extern char *sd_deletion_returned_sql(void);
 extern int64 sd_event_log(const char *event, int64 deletion, Oid relid, int64 rows);

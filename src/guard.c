@@ -18,6 +18,7 @@
 #include "fmgr.h"
 #include "registry.h"
 #include "replication/logicalworker.h"
+#include "root.h"
 #include "run.h"
 #include "settings.h"
 #include "utils/builtins.h"
@@ -37,6 +38,7 @@ keep_row(Relation rel, HeapTuple row)
 	Datum		values[2];
 	SdStatement statement = {0};
 	SdTable		table;
+	SdRoot	   *root;
 	bool		isnull;
 
 	if (!sd_registered(relid, &table))
@@ -60,7 +62,10 @@ keep_row(Relation rel, HeapTuple row)
 	statement.args = values;
 	if (sd_run(&statement) != 1)
 		elog(ERROR, "row of relation %u is not there", relid);
-	sd_deletion_log(sd_count_rows(NIL, sd_partition_root(relid), 1), 1);
+	root = sd_root_create(relid);
+	sd_root_add(root, rel, row);
+	sd_deletion_log(sd_count_rows(NIL, sd_partition_root(relid), 1), 1,
+					sd_deletion_wants_root() ? sd_root_keys(root) : NULL);
 }
 
 /* The guard trigger's function.  Error 55000. */

@@ -24,25 +24,37 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
-static List *
-primary_key(Oid relid)
+/* Attribute numbers of a table's primary key, in its order; NIL without one. */
+List *
+sd_primary_key(Oid relid)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	Oid			index = sd_primary_key_index(rel);
-	Relation	index_rel;
 	List	   *atts = NIL;
 
-	if (!OidIsValid(index))
+	if (OidIsValid(index))
+	{
+		Relation	index_rel = index_open(index, AccessShareLock);
+
+		for (int i = 0; i < index_rel->rd_index->indnkeyatts; i++)
+			atts = lappend_int(atts, index_rel->rd_index->indkey.values[i]);
+		index_close(index_rel, AccessShareLock);
+	}
+	table_close(rel, AccessShareLock);
+	return atts;
+}
+
+static List *
+require_primary_key(Oid relid)
+{
+	List	   *atts = sd_primary_key(relid);
+
+	if (atts == NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" has no primary key by which a row could be named",
-						RelationGetRelationName(rel)),
+						get_rel_name(relid)),
 				 errhint("Find the deletion in softdelete.deletions and use softdelete_undelete_deletion().")));
-	index_rel = index_open(index, AccessShareLock);
-	for (int i = 0; i < index_rel->rd_index->indnkeyatts; i++)
-		atts = lappend_int(atts, index_rel->rd_index->indkey.values[i]);
-	index_close(index_rel, AccessShareLock);
-	table_close(rel, AccessShareLock);
 	return atts;
 }
 
@@ -55,7 +67,7 @@ make_keys(Oid relid)
 	int			i = 0;
 
 	keys->relid = relid;
-	keys->atts = primary_key(relid);
+	keys->atts = require_primary_key(relid);
 	desc = CreateTemplateTupleDesc(list_length(keys->atts));
 	foreach(lc, keys->atts)
 	{

@@ -18,6 +18,7 @@ typedef struct SdRowKeys
 	SdRowset   *rows;			/* columns id<attribute number> */
 } SdRowKeys;
 
+extern List *sd_primary_key(Oid relid);
 extern SdRowKeys *sd_rowkeys_from_value(Oid relid, Datum id, Oid type);
 extern void sd_rowkeys_match(StringInfo sql, const SdRowKeys *keys, const char *row_alias,
 							 const char *row_prefix, const char *key_alias);

@@ -46,6 +46,7 @@ typedef struct Statement
 	List	   *targets;
 	SdCascade  *cascade;		/* whose statement this is, if a cascade's */
 	bool		own_rows;		/* had the transaction written anything before? */
+	bool		outermost;		/* is it within no other statement that deletes? */
 	MemoryContextCallback unlink;
 	struct Statement *next;
 } Statement;
@@ -81,6 +82,7 @@ make_statement(EState *estate, bool of_cascade)
 	Statement  *statement = palloc0(sizeof(Statement));
 
 	statement->estate = estate;
+	statement->outermost = !sd_statement_deleting();
 	statement->cascade = of_cascade ? sd_cascade_running() : NULL;
 	statement->own_rows = statement->cascade ? sd_cascade_own_rows(statement->cascade) :
 		TransactionIdIsValid(GetTopTransactionIdIfAny());
@@ -193,6 +195,7 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 		*statement = make_statement(estate, own && (eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0);
 	target = sd_arm_delete(estate, state, state->operation == CMD_MERGE,
 						   (*statement)->own_rows,
+						   (*statement)->outermost && sd_deletion_wants_root(),
 						   (*statement)->cascade ?
 						   sd_cascade_context((*statement)->cascade) : estate->es_query_cxt);
 	(*statement)->targets = lappend((*statement)->targets, target);
@@ -282,6 +285,7 @@ finish(PlanState *node)
 	List	   *deleted = NIL;
 	List	   *counts = NIL;
 	ResultRelInfo *first = NULL;
+	SdRoot	   *root = NULL;
 	ListCell   *lc;
 
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
@@ -295,6 +299,8 @@ finish(PlanState *node)
 		sd_explain_as_delete(target->state, rows);
 		if (target->root_copy)
 			ExecASDeleteTriggers(estate, target->root_copy, target->transition);
+		if (counts == NIL)
+			root = target->root;
 		counts = sd_count_rows(counts, sd_partition_root(RelationGetRelid(target->rel)), rows);
 		foreach(set, target->captures)
 		{
@@ -315,7 +321,8 @@ finish(PlanState *node)
 
 		if (deleted)
 			counts = sd_cascade(estate, first, deleted, counts, statement->own_rows);
-		sd_deletion_log(counts, named);
+		sd_deletion_log(counts, named, statement->outermost && sd_deletion_wants_root() ?
+						sd_root_keys(root) : NULL);
 	}
 	MemoryContextSwitchTo(old);
 	return NULL;

@@ -304,6 +304,8 @@ capture(SdVirtual *v, TriggerData *data)
 	ListCell   *lc;
 
 	c->target->rows++;
+	if (c->target->root)
+		sd_root_add(c->target->root, data->tg_relation, data->tg_trigtuple);
 	foreach(lc, c->captures)
 	{
 		Capture    *columns = lfirst(lc);
@@ -312,6 +314,25 @@ capture(SdVirtual *v, TriggerData *data)
 	}
 	if (c->events->ri_TrigDesc->trig_delete_after_row || c->target->transition)
 		queue_events(v, c->events, data, c->target->transition);
+	return true;
+}
+
+/* Of a result relation whose rows are not taken down, but for their first keys. */
+typedef struct Noting
+{
+	SdRoot	   *root;
+	bool		alone;			/* is there no other virtual trigger? */
+} Noting;
+
+/* Takes down the key of one of the first rows; the others are as if it were not there. */
+static bool
+note_key(SdVirtual *v, TriggerData *data)
+{
+	Noting	   *noting = v->arg;
+
+	sd_root_add(noting->root, data->tg_relation, data->tg_trigtuple);
+	if (noting->alone && sd_root_is_full(noting->root))
+		v->leaf->ri_TrigDesc->trig_update_before_row = false;
 	return true;
 }
 
@@ -566,6 +587,14 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *rel, bool own_rows,
 			events->ri_TrigDesc->trig_delete_after_row = false;
 		add_capture(&leaf, captures, events);
 	}
+	else if (target->root)
+	{
+		Noting	   *noting = palloc(sizeof(Noting));
+
+		noting->root = target->root;
+		noting->alone = unchecked == NIL;
+		add(&leaf, NULL, note_key, noting);
+	}
 	if (leaf.decision)
 	{
 		add_for_others(&leaf, sd_watch, NULL);
@@ -587,13 +616,13 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *rel, bool own_rows,
 
 /*
  * Makes one ModifyTable delete; "mixed" if it does other things too, "own_rows"
- * if this transaction may have inserted some of what it deletes.  What it
- * takes down lives in rows_context, all else in the current memory context,
+ * if this transaction may have inserted some of what it deletes, "first" if the log
+ * wants to know with which rows the deletion begins.  What it takes down lives in rows_context, all else in the current memory context,
  * which is that of the EState.
  */
 SdTarget *
 sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, bool own_rows,
-			  MemoryContext rows_context)
+			  bool first, MemoryContext rows_context)
 {
 	SdTarget   *target = palloc0(sizeof(SdTarget));
 	ResultRelInfo *root = state->rootResultRelInfo;
@@ -603,6 +632,8 @@ sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, bool own_rows
 	target->state = state;
 	target->rel = root->ri_RelationDesc;
 	target->mixed = mixed;
+	if (first)
+		target->root = sd_root_create(RelationGetRelid(target->rel));
 	if (mixed)
 	{
 		state->mt_merge_subcommands |= MERGE_DELETE;

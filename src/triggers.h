@@ -7,6 +7,7 @@
 #include "commands/trigger.h"
 #include "compat.h"
 #include "nodes/execnodes.h"
+#include "root.h"
 #include "run.h"
 #include "utils/relcache.h"
 
@@ -20,6 +21,8 @@ typedef struct SdTarget
 	bool		bare;			/* no virtual trigger counts the rows */
 	int64		rows;			/* deleted so far, when one counts */
 	List	   *captures;		/* SdDeleted */
+	SdRoot	   *root;			/* keys of the first rows, for the log; NULL: not
+								 * asked for */
 	ResultRelInfo *root_copy;	/* with the triggers as they are, for the
 								 * DELETE statement triggers; NULL in MERGE,
 								 * where PostgreSQL fires them */
@@ -30,6 +33,6 @@ typedef struct SdTarget
 } SdTarget;
 
 extern SdTarget *sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed,
-							   bool own_rows, MemoryContext rows_context);
+							   bool own_rows, bool first, MemoryContext rows_context);
 
 #endif							/* SD_TRIGGERS_H */

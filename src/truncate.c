@@ -34,6 +34,7 @@
 #include "nodes/parsenodes.h"
 #include "physical.h"
 #include "registry.h"
+#include "root.h"
 #include "rewrite/prs2lock.h"
 #include "rewrite/rewriteDefine.h"
 #include "run.h"
@@ -376,7 +377,7 @@ delete_all(const SdTruncation *truncation, const Tables *tables)
 		if (list_member_oid(tables->named, relid))
 			named = list_length(counts);
 	}
-	sd_deletion_log(counts, named);
+	sd_deletion_log(counts, named, sd_deletion_wants_root() ? sd_root_keys(NULL) : NULL);
 }
 
 /* What is left of the statement for PostgreSQL. */

@@ -322,7 +322,8 @@ contains_deletion(List *deletions, int64 deletion)
 
 /*
  * The deletions from which the rows came that the caller named, and the
- * parents brought back for them: a list of int64 pointers.
+ * parents brought back for them: a list of int64 pointers; 0 for rows that do not
+ * know their deletion.
  */
 static List *
 deletions_of_upper_rows(const SdUndelete *undelete)
@@ -343,10 +344,11 @@ deletions_of_upper_rows(const SdUndelete *undelete)
 		{
 			bool		isnull;
 			bool		upper = DatumGetBool(slot_getattr(slot, 3, &isnull));
-			int64		deletion = DatumGetInt64(slot_getattr(slot, 5, &isnull));
+			Datum		value = slot_getattr(slot, 5, &isnull);
+			int64		deletion = isnull ? 0 : DatumGetInt64(value);
 			int64	   *copy;
 
-			if (!upper || isnull || contains_deletion(deletions, deletion))
+			if (!upper || contains_deletion(deletions, deletion))
 				continue;
 			copy = palloc(sizeof(int64));
 			*copy = deletion;
@@ -357,15 +359,54 @@ deletions_of_upper_rows(const SdUndelete *undelete)
 	return deletions;
 }
 
-/* Logs the undelete, once for each deletion from which rows came back. */
+/* How many of the rows that came back, and stay, are of a deletion. */
+static int64
+restored_of(const SdUndelete *undelete, int64 deletion)
+{
+	int64		rows = 0;
+	ListCell   *lc;
+
+	foreach(lc, undelete->tables)
+	{
+		SdTouched  *table = lfirst(lc);
+		SdRowset   *counted;
+
+		if (table->restored == 0)
+			continue;
+		counted = sd_touched_run(undelete, table, SD_RUN_PHYSICAL,
+								 psprintf("SELECT 1 FROM %s c, " SD_ROWS_NAME " s"
+										  " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND c.%s"
+										  " AND s.flipped AND COALESCE(s.deletion_id, 0) = " INT64_FORMAT,
+										  sd_quoted_relation(table->relid), table->flag, deletion),
+								 NULL, 1, SD_ROWS_NAME, table->rows, NULL, NULL);
+		rows += sd_rowset_count(counted);
+		sd_rowset_free(counted);
+	}
+	return rows;
+}
+
+/*
+ * Logs the undelete, once for each deletion from which rows came back.  To be called
+ * before references are put back, which moves rows.
+ */
 static void
 log_undelete(const SdUndelete *undelete, Oid relid)
 {
+	List	   *deletions;
 	ListCell   *lc;
 
-	if (total(undelete) > 0)
-		foreach(lc, deletions_of_upper_rows(undelete))
-			sd_event_log("undelete", *(int64 *) lfirst(lc), relid, total(undelete));
+	if (total(undelete) == 0)
+		return;
+	deletions = deletions_of_upper_rows(undelete);
+	foreach(lc, deletions)
+	{
+		int64		deletion = *(int64 *) lfirst(lc);
+		int64		rows = list_length(deletions) == 1 ? total(undelete) :
+			restored_of(undelete, deletion);
+
+		if (rows > 0)
+			sd_event_log("undelete", deletion, relid, rows);
+	}
 }
 
 /*
@@ -476,12 +517,12 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents, Js
 	undelete.repeated = cascade && any_restored_before(&undelete);
 	descend(&undelete);
 	sd_parents_settle(&undelete);
+	log_undelete(&undelete, relid);
 	restored = sd_restored(&undelete);
 	if (cascade)
 		put_back_all_links(&undelete, deletions_of_upper_rows(&undelete));
 	sd_restored_check(&undelete, restored);
 	rows = total(&undelete);
-	log_undelete(&undelete, relid);
 	sd_report_taken_back(&undelete);
 	foreach(lc, sd_tables_of(relid))
 	{
