@@ -4,11 +4,18 @@
  * The keys of the first few rows that the first statement deletes from its table
  * are taken down for the log, as text that softdelete_undelete() takes: the key's
  * own or, of a composite key, a JSON object.  Further rows cost nothing.
+ *
+ * Where virtual triggers see the rows they hand them over.  A bare statement has
+ * none, and with one it would lock rows as no bare statement does; there places are
+ * noted as the rows come to be deleted, and looked at when they have been.
  */
 #include "postgres.h"
 
 #include "access/htup_details.h"
+#include "access/table.h"
+#include "access/tableam.h"
 #include "catalog/pg_type.h"
+#include "deletion.h"
 #include "registry.h"
 #include "root.h"
 #include "rowkey.h"
@@ -17,8 +24,16 @@
 #include "utils/json.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #define ROOT_KEYS 10			/* at most, in one deletion */
+
+/* A row that a statement is about to delete. */
+typedef struct Place
+{
+	Oid			relid;
+	ItemPointerData tid;
+} Place;
 
 struct SdRoot
 {
@@ -29,6 +44,8 @@ struct SdRoot
 	AttrNumber	atts[INDEX_MAX_KEYS];	/* of the key, in leaf */
 	int			nkeys;
 	Datum		keys[ROOT_KEYS];	/* text */
+	int			nplaces;
+	Place		places[ROOT_KEYS];
 	MemoryContext context;		/* where all of this lives */
 };
 
@@ -47,7 +64,8 @@ sd_root_create(Oid relid)
 bool
 sd_root_is_full(const SdRoot *root)
 {
-	return root->nkeys == ROOT_KEYS || (root->looked && root->key == NIL);
+	return root->nkeys == ROOT_KEYS || root->nplaces == ROOT_KEYS ||
+		(root->looked && root->key == NIL);
 }
 
 /* Does text of this type read the same in every session? */
@@ -122,7 +140,7 @@ sd_root_add(SdRoot *root, Relation rel, HeapTuple row)
 	StringInfoData text;
 	int			nkeys;
 
-	if (sd_root_is_full(root))
+	if (root->nkeys == ROOT_KEYS || (root->looked && root->key == NIL))
 		return;
 	old = MemoryContextSwitchTo(root->context);
 	if (root->leaf != RelationGetRelid(rel))
@@ -155,6 +173,52 @@ sd_root_add(SdRoot *root, Relation rel, HeapTuple row)
 	if (nkeys > 0)
 		root->keys[root->nkeys++] = CStringGetTextDatum(text.data);
 	MemoryContextSwitchTo(old);
+}
+
+/* A row is about to be deleted. */
+void
+sd_root_note_place(SdRoot *root, Oid relid, ItemPointer tid)
+{
+	root->places[root->nplaces].relid = relid;
+	root->places[root->nplaces++].tid = *tid;
+}
+
+/*
+ * Takes down the key of the row in one place if it has been deleted by this
+ * transaction; somebody else may have changed it before.
+ */
+static void
+add_place(SdRoot *root, Place *place)
+{
+	Relation	rel = table_open(place->relid, AccessShareLock);
+	TableScanDesc scan = table_beginscan_tid(rel, SnapshotSelf);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	SdTable		table;
+	bool		isnull;
+
+	table_tuple_get_latest_tid(scan, &place->tid);
+	if (sd_registered(place->relid, &table) &&
+		table_tuple_fetch_row_version(rel, &place->tid, SnapshotSelf, slot) &&
+		DatumGetInt64(slot_getattr(slot, table.deletion_id, &isnull)) == sd_deletion_id() && !isnull)
+	{
+		bool		should_free;
+		HeapTuple	row = ExecFetchSlotHeapTuple(slot, false, &should_free);
+
+		sd_root_add(root, rel, row);
+		if (should_free)
+			heap_freetuple(row);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	table_endscan(scan);
+	table_close(rel, NoLock);
+}
+
+/* Takes down the keys of the rows whose places were noted. */
+void
+sd_root_add_places(SdRoot *root)
+{
+	for (int i = 0; i < root->nplaces; i++)
+		add_place(root, &root->places[i]);
 }
 
 /* The keys as text[]: empty for a table without a primary key, and for no root. */

@@ -147,6 +147,38 @@ process_first(PlanState *node)
 	return NULL;
 }
 
+/*
+ * A row that a bare statement is about to delete, one of the first: its place is
+ * noted, for the log.
+ */
+static TupleTableSlot *
+note_row(PlanState *subplan)
+{
+	Statement  *statement = find_statement(subplan->state);
+	SdTarget   *target = NULL;
+	ResultRelInfo *leaf;
+	TupleTableSlot *row;
+	ListCell   *lc;
+	bool		isnull;
+
+	foreach(lc, statement->targets)
+		if (outerPlanState(((SdTarget *) lfirst(lc))->state) == subplan)
+			target = lfirst(lc);
+	row = target->next(subplan);
+	if (TupIsNull(row))
+		return row;
+	leaf = target->state->resultRelInfo;
+	if (target->state->mt_nrels > 1)
+		leaf = ExecLookupResultRelByOid(target->state,
+										DatumGetObjectId(ExecGetJunkAttribute(row, target->state->mt_resultOidAttno, &isnull)),
+										false, false);
+	sd_root_note_place(target->root, RelationGetRelid(leaf->ri_RelationDesc),
+					   (ItemPointer) DatumGetPointer(ExecGetJunkAttribute(row, leaf->ri_RowIdAttNo, &isnull)));
+	if (sd_root_is_full(target->root))
+		ExecSetExecProcNode(subplan, target->next);
+	return row;
+}
+
 /* One that does not delete. */
 static void
 arm_update(QueryDesc *query, ModifyTableState *state, int eflags, const SdStatement *own)
@@ -200,6 +232,11 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 						   sd_cascade_context((*statement)->cascade) : estate->es_query_cxt);
 	(*statement)->targets = lappend((*statement)->targets, target);
 	target->process = state->ps.ExecProcNodeReal;
+	if (target->root && target->bare)
+	{
+		target->next = outerPlanState(state)->ExecProcNodeReal;
+		ExecSetExecProcNode(outerPlanState(state), note_row);
+	}
 	if (target->root_copy && target->root_copy->ri_TrigDesc->trig_delete_before_statement)
 		ExecSetExecProcNode(&state->ps, process_first);
 }
@@ -301,6 +338,8 @@ finish(PlanState *node)
 			ExecASDeleteTriggers(estate, target->root_copy, target->transition);
 		if (counts == NIL)
 			root = target->root;
+		if (target->bare && root && rows > 0)
+			sd_root_add_places(root);
 		counts = sd_count_rows(counts, sd_partition_root(RelationGetRelid(target->rel)), rows);
 		foreach(set, target->captures)
 		{

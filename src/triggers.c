@@ -317,25 +317,6 @@ capture(SdVirtual *v, TriggerData *data)
 	return true;
 }
 
-/* Of a result relation whose rows are not taken down, but for their first keys. */
-typedef struct Noting
-{
-	SdRoot	   *root;
-	bool		alone;			/* is there no other virtual trigger? */
-} Noting;
-
-/* Takes down the key of one of the first rows; the others are as if it were not there. */
-static bool
-note_key(SdVirtual *v, TriggerData *data)
-{
-	Noting	   *noting = v->arg;
-
-	sd_root_add(noting->root, data->tg_relation, data->tg_trigtuple);
-	if (noting->alone && sd_root_is_full(noting->root))
-		v->leaf->ri_TrigDesc->trig_update_before_row = false;
-	return true;
-}
-
 /* ---------- putting them in place ---------- */
 
 /* Is this an AFTER DELETE ROW trigger of the user? */
@@ -586,14 +567,6 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *rel, bool own_rows,
 		if (conditions)
 			events->ri_TrigDesc->trig_delete_after_row = false;
 		add_capture(&leaf, captures, events);
-	}
-	else if (target->root)
-	{
-		Noting	   *noting = palloc(sizeof(Noting));
-
-		noting->root = target->root;
-		noting->alone = unchecked == NIL;
-		add(&leaf, NULL, note_key, noting);
 	}
 	if (leaf.decision)
 	{

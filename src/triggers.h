@@ -16,6 +16,7 @@ typedef struct SdTarget
 {
 	ModifyTableState *state;
 	ExecProcNodeMtd process;	/* the function of its node */
+	ExecProcNodeMtd next;		/* of its subplan */
 	Relation	rel;			/* the table named in the statement */
 	bool		mixed;			/* MERGE: each row may be a deletion or not */
 	bool		bare;			/* no virtual trigger counts the rows */
