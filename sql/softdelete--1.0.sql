@@ -337,6 +337,12 @@ AS 'MODULE_PATHNAME', 'softdelete_undelete_deletion';
 COMMENT ON FUNCTION softdelete_undelete_deletion(bigint, boolean) IS
 'brings back everything that the deletion took and that is still deleted, and the references that it overwrote; AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on the tables that its statements named, with their policies (42501); a parent deleted by another deletion is 23503, an unknown deletion P0002.';
 
+CREATE FUNCTION softdelete_deleted(tablerow anyelement) RETURNS SETOF anyelement
+LANGUAGE C STABLE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_deleted';
+COMMENT ON FUNCTION softdelete_deleted(anyelement) IS
+'softdelete_deleted(NULL::t): the deleted rows of registered table t, those that the caller may see; in FROM it is planned as the table would be. Needs SELECT on t (42501); another type is 42804, a table that is not registered 55000.';
+
 CREATE FUNCTION softdelete.key_hash(key text[]) RETURNS bytea
 LANGUAGE sql STABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
 AS $$SELECT sha256(s.key || sha256(s.key || convert_to($1::text, 'UTF8')))

@@ -58,6 +58,12 @@ sd_add_permissions(Query *query, RangeTblEntry *rte)
 {
 	return addRTEPermissionInfo(&query->rteperminfos, rte);
 }
+
+static inline void
+sd_take_permissions(Query *query, ParseState *pstate)
+{
+	query->rteperminfos = pstate->p_rteperminfos;
+}
 #else
 typedef RangeTblEntry SdPermissions;
 
@@ -83,6 +89,11 @@ static inline SdPermissions *
 sd_add_permissions(Query *query, RangeTblEntry *rte)
 {
 	return rte;
+}
+
+static inline void
+sd_take_permissions(Query *query, ParseState *pstate)
+{
 }
 #endif
 

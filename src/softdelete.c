@@ -10,6 +10,7 @@
 #include "commands/explain.h"
 #include "compat.h"
 #include "convert.h"
+#include "deleted.h"
 #include "deletion.h"
 #include "drops.h"
 #include "executor/executor.h"
@@ -65,6 +66,7 @@ plan(Query *query, const char *source, int options, ParamListInfo params)
 	sd_planning_begin(&planning, query, source);
 	PG_TRY();
 	{
+		sd_deleted_expand(&planning, query);
 		converted = sd_convert(&planning, query);
 		if (next_planner)
 			result = next_planner(query, source, options, params);

@@ -426,6 +426,7 @@ sd_planning_finish(SdPlanning *planning, PlannedStmt *plan)
 {
 	PlanInvalItem *item;
 
+	plan->dependsOnRole |= planning->by_role;
 	if (!planning->met || !planning->by_setting)
 		return;
 	item = makeNode(PlanInvalItem);
@@ -520,6 +521,13 @@ add_member_condition(PlannerInfo *root, RelOptInfo *rel, Expr *condition)
 									list_length(rte->securityQuals));
 }
 
+/* Is this a table in softdelete_deleted()?  Nothing that is parsed has such a name. */
+static bool
+is_marked(const RangeTblEntry *rte)
+{
+	return rte->ctename && strcmp(rte->ctename, SD_DELETED_MARK) == 0;
+}
+
 /*
  * Adds the condition to a relation of the query, when it is registered.
  * Children of inheritance and partitions get it from their parent.
@@ -545,6 +553,8 @@ sd_visibility_apply(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 	if (planning_now && planning_now->own && OidIsValid(planning_now->own->physical) &&
 		planning_now->own->physical != relid)
 		rows = SD_ROWS_LIVE;
+	if (is_marked(root->simple_rte_array[rel->relid]))
+		rows = SD_ROWS_DELETED;
 	if (rows == SD_ROWS_ALL)
 		return;
 	if (rows == SD_ROWS_LIVE)

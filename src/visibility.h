@@ -15,6 +15,9 @@ typedef enum SdRows
 	SD_ROWS_DELETED
 } SdRows;
 
+/* As ctename of a range-table entry: of this relation deleted rows are seen. */
+#define SD_DELETED_MARK "softdelete deleted"
+
 /* One call of the planner. */
 typedef struct SdPlanning
 {
@@ -22,6 +25,7 @@ typedef struct SdPlanning
 	bool		foreign_key;	/* a query of PostgreSQL's own foreign keys */
 	bool		by_setting;		/* do the rows depend on a setting? */
 	SdRows		rows;			/* what the query sees */
+	bool		by_role;		/* does the plan depend on the role? */
 	bool		met;			/* has a registered table been met? */
 	bool		old_values;		/* does RETURNING take old values from the plan? */
 	struct SdPlanning *outer;
