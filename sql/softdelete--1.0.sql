@@ -75,11 +75,15 @@ CREATE TABLE softdelete.link (
     set_columns name[] NOT NULL,
     parent regclass NOT NULL,
     parent_key text[] NOT NULL,
+    row_columns text[] NOT NULL,
     row_key text[] NOT NULL,
+    row_hash integer NOT NULL,
     old_values text[] NOT NULL,
-    new_values text[] NOT NULL
+    new_values text[] NOT NULL,
+    gone boolean NOT NULL
 );
 CREATE INDEX ON softdelete.link (deletion_id);
+CREATE INDEX link_row ON softdelete.link (child, row_hash);
 COMMENT ON TABLE softdelete.link IS 'references that ON DELETE SET NULL or SET DEFAULT overwrote, for undelete to put back';
 COMMENT ON COLUMN softdelete.link.id IS 'number of the entry';
 COMMENT ON COLUMN softdelete.link.deletion_id IS 'the deletion that overwrote the reference';
@@ -88,9 +92,12 @@ COMMENT ON COLUMN softdelete.link.constraint_name IS 'the foreign key';
 COMMENT ON COLUMN softdelete.link.set_columns IS 'the columns that were overwritten';
 COMMENT ON COLUMN softdelete.link.parent IS 'the referenced table';
 COMMENT ON COLUMN softdelete.link.parent_key IS 'key of the deleted parent, in the order of the foreign key';
+COMMENT ON COLUMN softdelete.link.row_columns IS 'names of the columns of row_key';
 COMMENT ON COLUMN softdelete.link.row_key IS 'primary key of the row or, without one, its other columns';
+COMMENT ON COLUMN softdelete.link.row_hash IS 'a hash of row_key';
 COMMENT ON COLUMN softdelete.link.old_values IS 'what was overwritten';
 COMMENT ON COLUMN softdelete.link.new_values IS 'what it was overwritten with';
+COMMENT ON COLUMN softdelete.link.gone IS 'is the row not in its table any more? Another one may have its key';
 
 CREATE SEQUENCE softdelete.image_id_seq;
 COMMENT ON SEQUENCE softdelete.image_id_seq IS 'ids of images of deleted rows';
@@ -100,7 +107,8 @@ CREATE TABLE softdelete.image (
     deletion_id bigint,
     relation regclass NOT NULL,
     columns name[] NOT NULL,
-    col_values text[] NOT NULL
+    col_values text[] NOT NULL,
+    links bigint[]
 );
 CREATE INDEX ON softdelete.image (relation, deletion_id);
 CREATE INDEX ON softdelete.image (deletion_id);
@@ -110,6 +118,7 @@ COMMENT ON COLUMN softdelete.image.deletion_id IS 'the deletion that took the ro
 COMMENT ON COLUMN softdelete.image.relation IS 'the table that it was in';
 COMMENT ON COLUMN softdelete.image.columns IS 'names of its columns';
 COMMENT ON COLUMN softdelete.image.col_values IS 'their values, in the order of columns';
+COMMENT ON COLUMN softdelete.image.links IS 'journalled references of the row: ids of softdelete.link';
 
 CREATE SEQUENCE softdelete.event_id_seq;
 COMMENT ON SEQUENCE softdelete.event_id_seq IS 'ids of events';

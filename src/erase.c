@@ -297,11 +297,10 @@ run_own(const char *table, const char *sql, SdRowset *rows)
 	return sd_run(&statement);
 }
 
-/* Forgets journalled references to and of the rows of a heap. */
+/* Forgets journalled references to the rows of a heap; those of the rows go with them. */
 static void
 forget_links(const SdHeap *heap)
 {
-	Relation	rel = table_open(heap->relid, AccessShareLock);
 	ListCell   *lc;
 
 	foreach(lc, heap->fkeys)
@@ -320,24 +319,6 @@ forget_links(const SdHeap *heap)
 								 fkey->child, quote_literal_cstr(fkey->name)), texts);
 		sd_rowset_free(texts);
 	}
-	foreach(lc, sd_fkeys_from(rel))
-	{
-		SdForeignKey *fkey = lfirst(lc);
-		List	   *atts = NIL;
-		SdRowset   *texts;
-		ListCell   *la;
-
-		if (fkey->on_delete != FKCONSTR_ACTION_SETNULL && fkey->on_delete != FKCONSTR_ACTION_SETDEFAULT)
-			continue;
-		foreach(la, sd_row_key(fkey))
-			atts = lappend_int(atts, get_attnum(heap->relid, get_attname(fkey->child, lfirst_int(la), false)));
-		texts = texts_of(heap, atts);
-		run_own("link", psprintf("DELETE FROM " SD_SCHEMA ".link l USING " SD_ROWS_NAME " r"
-								 " WHERE l.child = %u::pg_catalog.regclass AND l.row_key = r.texts",
-								 fkey->child), texts);
-		sd_rowset_free(texts);
-	}
-	table_close(rel, AccessShareLock);
 }
 
 /* Blanks what people wrote about the deletions that took the rows. */

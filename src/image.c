@@ -21,6 +21,7 @@
 #include "commands/sequence.h"
 #include "deletion.h"
 #include "image.h"
+#include "linkrows.h"
 #include "rewrite/prs2lock.h"
 #include "rewrite/rewriteDefine.h"
 #include "rewrite/rewriteHandler.h"
@@ -80,11 +81,11 @@ make_image(Relation rel, TupleTableSlot *row, const SdTable *table, Datum *colum
 }
 
 static void
-write_image(Relation rel, Datum columns, Datum texts, Datum deletion, bool no_deletion)
+write_image(Relation rel, Datum columns, Datum texts, Datum deletion, bool no_deletion, Datum links)
 {
 	Relation	journal = table_open(sd_own_relation("image"), RowExclusiveLock);
-	Datum		values[5];
-	bool		nulls[5] = {0};
+	Datum		values[6];
+	bool		nulls[6] = {0};
 	HeapTuple	tuple;
 
 	values[0] = Int64GetDatum(nextval_internal(sd_own_relation("image_id_seq"), false));
@@ -93,6 +94,8 @@ write_image(Relation rel, Datum columns, Datum texts, Datum deletion, bool no_de
 	values[2] = ObjectIdGetDatum(sd_partition_root(RelationGetRelid(rel)));
 	values[3] = columns;
 	values[4] = texts;
+	values[5] = links;
+	nulls[5] = links == (Datum) 0;
 	tuple = heap_form_tuple(RelationGetDescr(journal), values, nulls);
 	CatalogTupleInsert(journal, tuple);
 	heap_freetuple(tuple);
@@ -114,6 +117,7 @@ sd_image_move(Relation rel, TupleTableSlot *row, const SdTable *table)
 	Datum		texts;
 	Datum		deletion;
 	bool		no_deletion;
+	SdLinkRows *links;
 	TM_FailureData failure;
 	TM_Result	result;
 
@@ -127,7 +131,9 @@ sd_image_move(Relation rel, TupleTableSlot *row, const SdTable *table)
 	switch (result)
 	{
 		case TM_Ok:
-			write_image(rel, columns, texts, deletion, no_deletion);
+			links = sd_link_rows(rel);
+			write_image(rel, columns, texts, deletion, no_deletion,
+						links ? sd_link_rows_moved(links, row) : (Datum) 0);
 			break;
 		case TM_Updated:
 		case TM_Deleted:
@@ -361,6 +367,30 @@ forget(SdRowset *images, bool latest)
 	return sd_run(&statement);
 }
 
+/*
+ * What becomes of the journalled references of rows whose images are about to be
+ * taken off the journal.
+ */
+static void
+settle_links(SdRowset *images, const char *statement_text)
+{
+	SdStatement statement = {0};
+
+	statement.sql = statement_text;
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("link");
+	statement.latest = true;
+	statement.ninputs = 1;
+	statement.input_names[0] = "softdelete_images";
+	statement.inputs[0] = images;
+	sd_run(&statement);
+}
+
+#define IMAGE_LINKS "(SELECT pg_catalog.unnest(i.links) FROM " SD_SCHEMA ".image i, softdelete_images x" \
+	" WHERE i.id = x.id AND i.links IS NOT NULL)"
+#define TAKE_LINKS_BACK "UPDATE " SD_SCHEMA ".link l SET gone = false WHERE l.id IN " IMAGE_LINKS
+#define FORGET_LINKS "DELETE FROM " SD_SCHEMA ".link l WHERE l.id IN " IMAGE_LINKS
+
 /* Inserts images into their table and takes them off the journal; frees them. */
 static int64
 put_back(Oid relid, SdRowset *images)
@@ -383,6 +413,7 @@ put_back(Oid relid, SdRowset *images)
 		insert.inputs[0] = images;
 		sd_run(&insert);
 
+		settle_links(images, TAKE_LINKS_BACK);
 		if (forget(images, false) != n)
 			ereport(ERROR,
 					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -505,16 +536,17 @@ sd_images_forget(Oid relid, const char *condition)
 {
 	SdStatement statement = {0};
 
-	statement.sql = condition ?
-		psprintf("DELETE FROM " SD_SCHEMA ".image i USING " SD_SCHEMA ".deletion d"
-				 " WHERE i.relation = %u::pg_catalog.regclass AND d.id = i.deletion_id AND %s",
-				 relid, condition) :
-		psprintf("DELETE FROM " SD_SCHEMA ".image i WHERE i.relation = %u::pg_catalog.regclass",
-				 relid);
+	statement.sql = psprintf("WITH gone AS (DELETE FROM " SD_SCHEMA ".image i%s"
+							 " WHERE i.relation = %u::pg_catalog.regclass%s RETURNING i.links),"
+							 " forgotten AS (DELETE FROM " SD_SCHEMA ".link l WHERE l.id IN"
+							 " (SELECT pg_catalog.unnest(g.links) FROM gone g))"
+							 " SELECT pg_catalog.count(*) FROM gone",
+							 condition ? " USING " SD_SCHEMA ".deletion d" : "", relid,
+							 condition ? psprintf(" AND d.id = i.deletion_id AND %s", condition) : "");
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("image");
 	statement.latest = true;
-	return sd_run(&statement);
+	return sd_run_int64(&statement);
 }
 
 /* The images of rows with these keys: id, deletion_id and more. */
@@ -565,8 +597,10 @@ sd_images_below(const SdForeignKey *fkey, SdRowset *rows)
 int64
 sd_images_delete(SdRowset *images)
 {
-	int64		rows = forget(images, true);
+	int64		rows;
 
+	settle_links(images, FORGET_LINKS);
+	rows = forget(images, true);
 	sd_rowset_free(images);
 	return rows;
 }

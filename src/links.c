@@ -7,6 +7,9 @@
  * of the row, the values before and after.  Values are kept as text in the order
  * of the constraint's columns, which a dump carries.  The foreign key is known
  * again by its name or by the names of its columns, so that either may be renamed.
+ *
+ * A reference goes back to the row that lost it and to no other that has its key
+ * now: what happens to the row is told to the journal (linkrows.c).
  */
 #include "postgres.h"
 
@@ -14,6 +17,7 @@
 #include "access/table.h"
 #include "cascade.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "compat.h"
@@ -27,6 +31,7 @@
 #include "run.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
@@ -82,6 +87,36 @@ sd_row_key(const SdForeignKey *fkey)
 	}
 	table_close(rel, AccessShareLock);
 	return key;
+}
+
+/*
+ * May several rows have the key that sd_row_key() gives: because there is no
+ * primary key, or part of it is set by the action?
+ */
+bool
+sd_row_key_is_shared(const SdForeignKey *fkey)
+{
+	Relation	rel = table_open(fkey->child, AccessShareLock);
+	Oid			index = sd_primary_key_index(rel);
+	bool		shared = !OidIsValid(index);
+
+	if (OidIsValid(index))
+	{
+		Relation	index_rel = index_open(index, AccessShareLock);
+
+		for (int i = 0; i < index_rel->rd_index->indnkeyatts; i++)
+			shared |= is_set_column(fkey, index_rel->rd_index->indkey.values[i]);
+		index_close(index_rel, AccessShareLock);
+	}
+	table_close(rel, AccessShareLock);
+	return shared;
+}
+
+/* By what an index finds a row's key, which is text[]: int4. */
+Datum
+sd_link_hash(Datum row_key)
+{
+	return OidFunctionCall1Coll(F_HASH_ARRAY, C_COLLATION_OID, row_key);
 }
 
 /* What the action sets the column to, as SQL. */
@@ -163,6 +198,21 @@ column_names(const SdForeignKey *fkey)
 										   false, TYPALIGN_CHAR));
 }
 
+/* Names of the columns of the row's key, as text[]. */
+static Datum
+key_columns(const SdForeignKey *fkey)
+{
+	List	   *key = sd_row_key(fkey);
+	Datum	   *names = palloc(list_length(key) * sizeof(Datum));
+	int			n = 0;
+	ListCell   *lc;
+
+	foreach(lc, key)
+		names[n++] = CStringGetTextDatum(get_attname(fkey->child, lfirst_int(lc), false));
+	return PointerGetDatum(n == 0 ? construct_empty_array(TEXTOID) :
+						   construct_array(names, n, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 /* Writes what sd_links_query() returned to the journal. */
 void
 sd_links_write(const SdForeignKey *fkey, SdRowset *links)
@@ -172,6 +222,7 @@ sd_links_write(const SdForeignKey *fkey, SdRowset *links)
 	TupleTableSlot *slot;
 	Name		name;
 	Datum		columns;
+	Datum		row_columns;
 
 	if (sd_rowset_count(links) == 0)
 		return;
@@ -181,21 +232,28 @@ sd_links_write(const SdForeignKey *fkey, SdRowset *links)
 	name = palloc0(NAMEDATALEN);
 	namestrcpy(name, fkey->name);
 	columns = column_names(fkey);
+	row_columns = key_columns(fkey);
 	tuplestore_rescan(links->store);
 	while (tuplestore_gettupleslot(links->store, true, false, slot))
 	{
-		Datum		values[10];
-		bool		nulls[10] = {0};
+		Datum		values[SD_LINK_COLUMNS];
+		bool		nulls[SD_LINK_COLUMNS] = {0};
 		HeapTuple	tuple;
 
-		values[0] = Int64GetDatum(nextval_internal(sequence, false));
-		values[1] = Int64GetDatum(sd_deletion_id());
-		values[2] = ObjectIdGetDatum(fkey->child);
-		values[3] = NameGetDatum(name);
-		values[4] = columns;
-		values[5] = ObjectIdGetDatum(fkey->parent);
-		for (int i = 0; i < 4; i++)
-			values[6 + i] = slot_getattr(slot, i + 1, &nulls[6 + i]);
+		slot_getallattrs(slot);
+		values[SD_LINK_ID - 1] = Int64GetDatum(nextval_internal(sequence, false));
+		values[SD_LINK_DELETION_ID - 1] = Int64GetDatum(sd_deletion_id());
+		values[SD_LINK_CHILD - 1] = ObjectIdGetDatum(fkey->child);
+		values[SD_LINK_CONSTRAINT_NAME - 1] = NameGetDatum(name);
+		values[SD_LINK_SET_COLUMNS - 1] = columns;
+		values[SD_LINK_PARENT - 1] = ObjectIdGetDatum(fkey->parent);
+		values[SD_LINK_PARENT_KEY - 1] = slot->tts_values[0];
+		values[SD_LINK_ROW_COLUMNS - 1] = row_columns;
+		values[SD_LINK_ROW_KEY - 1] = slot->tts_values[1];
+		values[SD_LINK_ROW_HASH - 1] = sd_link_hash(slot->tts_values[1]);
+		values[SD_LINK_OLD_VALUES - 1] = slot->tts_values[2];
+		values[SD_LINK_NEW_VALUES - 1] = slot->tts_values[3];
+		values[SD_LINK_GONE - 1] = BoolGetDatum(false);
 		tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 		CatalogTupleInsert(rel, tuple);
 		heap_freetuple(tuple);
@@ -219,20 +277,28 @@ set_columns(const SdForeignKey *fkey)
 	return sql.data;
 }
 
-/* The row key in an image i of a row of the child, as SQL. */
+/* Which entries l are of a foreign key, as SQL. */
 static char *
-image_key(const SdForeignKey *fkey)
+entries_of(const SdForeignKey *fkey)
+{
+	return psprintf("l.child = %u::pg_catalog.regclass AND (l.constraint_name = %s OR l.set_columns = %s)",
+					fkey->child, quote_literal_cstr(fkey->name), set_columns(fkey));
+}
+
+/* Do entries l know rows by the key that the table has now?  As SQL. */
+static char *
+by_present_key(const SdForeignKey *fkey)
 {
 	StringInfoData sql;
 	const char *sep = "";
 	ListCell   *lc;
 
 	initStringInfo(&sql);
-	appendStringInfoString(&sql, "ARRAY[");
+	appendStringInfoString(&sql, "l.row_columns = ARRAY[");
 	foreach(lc, sd_row_key(fkey))
 	{
-		appendStringInfo(&sql, "%s(i.col_values)[pg_catalog.array_position(i.columns, %s::pg_catalog.name)]",
-						 sep, quote_literal_cstr(get_attname(fkey->child, lfirst_int(lc), false)));
+		appendStringInfo(&sql, "%s%s", sep,
+						 quote_literal_cstr(get_attname(fkey->child, lfirst_int(lc), false)));
 		sep = ", ";
 	}
 	appendStringInfoString(&sql, "]::pg_catalog.text[]");
@@ -241,7 +307,7 @@ image_key(const SdForeignKey *fkey)
 
 /*
  * The journal's entries for one foreign key and these parents.  "gone": their row
- * has been deleted since and has left its table, where another has its key.
+ * is not in its table any more, or has been known by another key than the present.
  */
 static SdRowset *
 find_links(const SdForeignKey *fkey, SdRowset *parents)
@@ -251,14 +317,10 @@ find_links(const SdForeignKey *fkey, SdRowset *parents)
 	SdRowset   *links = NULL;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT l.id, l.row_key, l.old_values, l.new_values,"
-					 " EXISTS (SELECT FROM " SD_SCHEMA ".image i"
-					 " WHERE i.relation = %u::pg_catalog.regclass AND i.deletion_id >= l.deletion_id"
-					 " AND l.row_key = %s) AS gone FROM " SD_SCHEMA ".link l, " SD_ROWS_NAME " p"
-					 " WHERE l.deletion_id = p.deletion_id AND l.child = %u::pg_catalog.regclass"
-					 " AND (l.constraint_name = %s OR l.set_columns = %s) AND l.parent_key = ARRAY[",
-					 sd_partition_root(fkey->child), image_key(fkey), fkey->child,
-					 quote_literal_cstr(fkey->name), set_columns(fkey));
+	appendStringInfo(&sql, "SELECT l.id, l.row_key, l.old_values, l.new_values, l.gone OR NOT %s AS gone"
+					 " FROM " SD_SCHEMA ".link l, " SD_ROWS_NAME " p"
+					 " WHERE l.deletion_id = p.deletion_id AND %s AND l.parent_key = ARRAY[",
+					 by_present_key(fkey), entries_of(fkey));
 	for (int i = 0; i < fkey->nkeys; i++)
 		appendStringInfo(&sql, "%ssoftdelete.to_text(p." SD_KEY_PREFIX "%d)", i ? ", " : "",
 						 fkey->parent_att[i]);
@@ -286,7 +348,10 @@ append_unchanged(StringInfo sql, const SdForeignKey *fkey)
 						 sd_fkey_column(column, "c", NULL, fkey->child, fkey->set_att[s]), s + 1);
 }
 
-/* "c.key = (l.row_key)[1]::type AND ...": by the primary key. */
+/*
+ * "c.key = (l.row_key)[1]::type AND ...": by the primary key; as text too, by which
+ * the journal follows rows.
+ */
 static void
 append_same_key(StringInfo sql, const SdForeignKey *fkey, const List *key)
 {
@@ -297,12 +362,13 @@ append_same_key(StringInfo sql, const SdForeignKey *fkey, const List *key)
 	foreach(lc, key)
 	{
 		Oid			type = get_atttype(fkey->child, lfirst_int(lc));
+		char	   *key_text = psprintf("(l.row_key)[%d]", ++i);
 
 		appendStringInfoString(sql, " AND ");
 		sd_equal(sql, sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)),
-				 psprintf(SD_FROM_TEXT, psprintf("(l.row_key)[%d]", ++i),
-						  sd_type_name(getBaseType(type))),
+				 psprintf(SD_FROM_TEXT, key_text, sd_type_name(getBaseType(type))),
 				 type);
+		appendStringInfo(sql, " AND " SD_TO_TEXT " = %s", column, key_text);
 	}
 }
 
@@ -355,18 +421,18 @@ put_back_statement(const SdForeignKey *fkey, const List *key)
 	{
 		/* of several references of a row that went the last one counts */
 		appendStringInfoString(&sql, " FROM (SELECT DISTINCT ON (x.row_key) x.* FROM softdelete_links x"
-							   " ORDER BY x.row_key, x.id DESC) l WHERE true");
+							   " WHERE NOT x.gone ORDER BY x.row_key, x.id DESC) l WHERE true");
 		append_same_key(&sql, fkey, key);
 	}
 	else
 	{
 		appendStringInfoString(&sql, " FROM (SELECT x.*, pg_catalog.row_number() OVER"
 							   " (PARTITION BY x.row_key, x.new_values ORDER BY x.id) AS n"
-							   " FROM softdelete_links x) l");
+							   " FROM softdelete_links x WHERE NOT x.gone) l");
 		append_nth_row(&sql, fkey, key);
 	}
 	append_unchanged(&sql, fkey);
-	appendStringInfoString(&sql, " AND NOT l.gone RETURNING l.id");
+	appendStringInfoString(&sql, " RETURNING l.id");
 	return sql.data;
 }
 
@@ -447,6 +513,97 @@ sd_links_exist(List *deletions)
 	return sd_run_int64(&statement) > 0;
 }
 
+/* The entries of one foreign key of which the row is not there are marked as gone. */
+static void
+sweep_fkey(const SdForeignKey *fkey)
+{
+	SdStatement statement = {0};
+	SdRowset   *links = NULL;
+	SdRowset   *gone = NULL;
+	StringInfoData sql;
+	List	   *key = sd_row_key(fkey);
+
+	statement.sql = psprintf("SELECT l.id, l.row_key, l.new_values FROM " SD_SCHEMA ".link l"
+							 " WHERE NOT l.gone AND %s AND %s", entries_of(fkey),
+							 by_present_key(fkey));
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("link");
+	statement.latest = true;
+	statement.result = &links;
+	if (sd_run(&statement) > 0)
+	{
+		initStringInfo(&sql);
+		appendStringInfo(&sql, "SELECT l.id FROM softdelete_links l WHERE NOT EXISTS (SELECT FROM %s%s c WHERE true",
+						 sd_only(fkey->child), sd_quoted_relation(fkey->child));
+		if (!sd_row_key_is_shared(fkey))
+			append_same_key(&sql, fkey, key);
+		else
+		{
+			char		column[SD_COLUMN_SIZE];
+			int			i = 0;
+			ListCell   *lc;
+
+			foreach(lc, key)
+				appendStringInfo(&sql, " AND " SD_TO_TEXT " IS NOT DISTINCT FROM (l.row_key)[%d]",
+								 sd_fkey_column(column, "c", NULL, fkey->child, lfirst_int(lc)), ++i);
+			append_unchanged(&sql, fkey);
+		}
+		appendStringInfoChar(&sql, ')');
+		statement.sql = sql.data;
+		statement.kind = SD_RUN_PHYSICAL;
+		statement.owner_of = fkey->child;
+		statement.portable = true;
+		statement.ninputs = 1;
+		statement.input_names[0] = "softdelete_links";
+		statement.inputs[0] = links;
+		statement.result = &gone;
+		if (sd_run(&statement) > 0)
+		{
+			SdStatement mark = {0};
+
+			mark.sql = "UPDATE " SD_SCHEMA ".link l SET gone = true FROM " SD_ROWS_NAME " r WHERE l.id = r.id";
+			mark.kind = SD_RUN_PLAIN;
+			mark.owner_of = sd_own_relation("link");
+			mark.latest = true;
+			mark.ninputs = 1;
+			mark.input_names[0] = SD_ROWS_NAME;
+			mark.inputs[0] = gone;
+			sd_run(&mark);
+		}
+		sd_rowset_free(gone);
+	}
+	sd_rowset_free(links);
+}
+
+/*
+ * Rows have left this table, which foreign keys name, and nobody has said which:
+ * looks for those of which the journal has references.
+ */
+void
+sd_links_sweep(Oid child)
+{
+	Relation	rel = table_open(child, AccessShareLock);
+	ListCell   *lc;
+
+	foreach(lc, sd_fkeys_from(rel))
+		if (((SdForeignKey *) lfirst(lc))->child == child)
+			sweep_fkey(lfirst(lc));
+	table_close(rel, NoLock);
+}
+
+/* A referencing table has been dropped; another one may get its OID. */
+void
+sd_links_drop(Oid child)
+{
+	SdStatement statement = {0};
+
+	statement.sql = psprintf("DELETE FROM " SD_SCHEMA ".link l WHERE l.child = %u::pg_catalog.oid", child);
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("link");
+	statement.latest = true;
+	sd_run(&statement);
+}
+
 /* A column of a referencing table has been renamed: so it is in the journal. */
 void
 sd_links_rename_column(Oid child, const char *from, const char *to)
@@ -454,10 +611,13 @@ sd_links_rename_column(Oid child, const char *from, const char *to)
 	SdStatement statement = {0};
 
 	statement.sql = psprintf("UPDATE " SD_SCHEMA ".link l SET set_columns ="
-							 " pg_catalog.array_replace(l.set_columns, %s::pg_catalog.name, %s::pg_catalog.name)"
-							 " WHERE l.child = %u::pg_catalog.regclass AND %s = ANY (l.set_columns)",
+							 " pg_catalog.array_replace(l.set_columns, %s::pg_catalog.name, %s::pg_catalog.name),"
+							 " row_columns = pg_catalog.array_replace(l.row_columns, %s, %s)"
+							 " WHERE l.child = %u::pg_catalog.regclass"
+							 " AND (%s = ANY (l.set_columns) OR %s = ANY (l.row_columns))",
+							 quote_literal_cstr(from), quote_literal_cstr(to),
 							 quote_literal_cstr(from), quote_literal_cstr(to), child,
-							 quote_literal_cstr(from));
+							 quote_literal_cstr(from), quote_literal_cstr(from));
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("link");
 	sd_run(&statement);

@@ -20,6 +20,7 @@
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "deletion.h"
+#include "linkrows.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "registry.h"
@@ -325,12 +326,17 @@ sd_heaps_going(List *heaps)
 	return all;
 }
 
-/* Really deletes the rows, or some of them; they are locked, and nobody refers to them. */
+/*
+ * Really deletes the rows, or some of them, with the references that the journal has
+ * of them; they are locked, and nobody refers to them.
+ */
 int64
 sd_heap_delete(SdHeap *heap, int64 at_most)
 {
 	Relation	rel = table_open(heap->relid, RowExclusiveLock);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(heap->going->desc, &TTSOpsMinimalTuple);
+	SdLinkRows *links = sd_link_rows(rel);
+	TupleTableSlot *row = links ? table_slot_create(rel, NULL) : NULL;
 	CommandId	command;
 	int64		rows = 0;
 
@@ -346,6 +352,12 @@ sd_heap_delete(SdHeap *heap, int64 at_most)
 		TM_Result	result;
 
 		CHECK_FOR_INTERRUPTS();
+		if (links)
+		{
+			if (!table_tuple_fetch_row_version(rel, place, GetActiveSnapshot(), row))
+				elog(ERROR, "row of relation %u is not there", heap->relid);
+			sd_link_rows_forget(links, row);
+		}
 		result = table_tuple_delete(rel, place, command, GetActiveSnapshot(), InvalidSnapshot,
 									true, &failure, false);
 		if (result != TM_Ok)
@@ -355,6 +367,8 @@ sd_heap_delete(SdHeap *heap, int64 at_most)
 	PopActiveSnapshot();
 	CommandCounterIncrement();
 	ExecDropSingleTupleTableSlot(slot);
+	if (row)
+		ExecDropSingleTupleTableSlot(row);
 	table_close(rel, NoLock);
 	return rows;
 }

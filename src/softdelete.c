@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
 #include "commands/explain.h"
 #include "compat.h"
 #include "convert.h"
@@ -19,6 +20,7 @@
 #include "follow.h"
 #include "fullkeys.h"
 #include "hierarchy.h"
+#include "leaving.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
@@ -145,6 +147,7 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	SdUtility	outer = sd_utility;
 	SdUtilityAfter after = {0};
 	List	   *drops = sd_drops_begin();
+	List	   *leaving = sd_leaving_begin();
 	List	   *changes;
 
 	sd_utility_depth++;
@@ -161,10 +164,12 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 		sd_drops_done();
 		sd_utility_done(&after);
 		sd_hierarchy_done(changes);
+		sd_leaving_done();
 	}
 	PG_FINALLY();
 	{
 		sd_drops_end(drops);
+		sd_leaving_end(leaving);
 		sd_utility_depth--;
 		sd_utility_set(outer);
 	}
@@ -178,6 +183,8 @@ object_access(ObjectAccessType access, Oid classid, Oid objectid, int subid, voi
 		next_object_access(access, classid, objectid, subid, arg);
 	if (access == OAT_DROP)
 		sd_drop(classid, objectid, subid, ((ObjectAccessDrop *) arg)->dropflags);
+	if ((access == OAT_DROP || access == OAT_TRUNCATE) && classid == RelationRelationId && subid == 0)
+		sd_leaving_table(objectid);
 }
 
 #if SD_EXPLAIN_NODE_HOOK

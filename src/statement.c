@@ -27,6 +27,7 @@
 #include "explain.h"
 #include "follow.h"
 #include "insert.h"
+#include "leaving.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 #include "registry.h"
@@ -241,13 +242,27 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 		ExecSetExecProcNode(&state->ps, process_first);
 }
 
+/*
+ * Does the node really delete rows, or change more of them than softdelete's own
+ * columns?
+ */
+static bool
+may_take_away(ModifyTableState *state, const SdStatement *own)
+{
+	if (state->operation == CMD_INSERT || (own && (own->kind == SD_RUN_FLAG || own->kind == SD_RUN_LINKS)))
+		return false;
+	return !sd_statement_deletes(state) || state->operation == CMD_MERGE;
+}
+
 static void
-arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement)
+arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement, List **leaving)
 {
 	const SdStatement *own = sd_run_current(query->sourceText);
 
 	if (state->operation == CMD_UPDATE || state->operation == CMD_MERGE)
 		arm_changes(query, state, eflags, statement);
+	if (may_take_away(state, own))
+		*leaving = list_concat_unique_oid(*leaving, sd_arm_leaving(query->estate, state));
 	if (state->operation == CMD_INSERT ||
 		(state->operation == CMD_MERGE && (state->mt_merge_subcommands & MERGE_INSERT) != 0))
 		sd_arm_insert(query->estate, state, own && own->kind == SD_RUN_IMAGES);
@@ -277,6 +292,7 @@ sd_statement_start(QueryDesc *query, int eflags)
 {
 	EState	   *estate = query->estate;
 	Statement  *statement = NULL;
+	List	   *leaving = NIL;
 	MemoryContext old;
 	ListCell   *lc;
 
@@ -295,9 +311,9 @@ sd_statement_start(QueryDesc *query, int eflags)
 	else
 	{
 		if (IsA(query->planstate, ModifyTableState))
-			arm(query, (ModifyTableState *) query->planstate, eflags, &statement);
+			arm(query, (ModifyTableState *) query->planstate, eflags, &statement, &leaving);
 		foreach(lc, estate->es_auxmodifytables)
-			arm(query, lfirst(lc), eflags, &statement);
+			arm(query, lfirst(lc), eflags, &statement, &leaving);
 	}
 	if (statement)
 	{
@@ -306,6 +322,7 @@ sd_statement_start(QueryDesc *query, int eflags)
 		statement->finish.ExecProcNode = finish;
 		estate->es_auxmodifytables = lappend(estate->es_auxmodifytables, statement);
 	}
+	sd_leaving_ask_again(estate, leaving);
 	MemoryContextSwitchTo(old);
 }
 

@@ -8,6 +8,9 @@
  * transaction; when the parent is deleted in it, it is written to the journal
  * as if the action had done it.
  *
+ * A row that goes, or gets another key, in between is remembered too: then what it
+ * gave up before is not journalled, because another row may have its key.
+ *
  * What is remembered lives in tuplestores of the transaction.  What a
  * subtransaction that has aborted remembered does not count.
  */
@@ -43,9 +46,13 @@
 typedef struct Pending
 {
 	Oid			fkey;
-	SdRowset   *rows;			/* transaction that did it, r<att> the row's key,
-								 * o<att> and n<att> the foreign key's columns
-								 * before and after */
+	List	   *key;			/* attribute numbers of the row's key, in the
+								 * foreign key's table */
+	SdRowset   *rows;			/* transaction that did it, position, r<att> the
+								 * row's key, o<att> and n<att> the foreign key's
+								 * columns before and after; null if the row left */
+	int64		last;			/* position */
+	bool		left;			/* has a row left? */
 } Pending;
 
 static List *pending = NIL;		/* Pending, of this transaction */
@@ -108,11 +115,12 @@ add_columns(TupleDesc desc, int *n, const char *prefix, Oid relid, AttrNumber at
 static TupleDesc
 row_desc(const SdForeignKey *fkey, const List *key)
 {
-	TupleDesc	desc = CreateTemplateTupleDesc(1 + list_length(key) + 2 * fkey->nkeys);
-	int			n = 1;
+	TupleDesc	desc = CreateTemplateTupleDesc(2 + list_length(key) + 2 * fkey->nkeys);
+	int			n = 2;
 	const ListCell *lc;
 
 	TupleDescInitEntry(desc, 1, "transaction", INT8OID, -1, 0);
+	TupleDescInitEntry(desc, 2, "position", INT8OID, -1, 0);
 	foreach(lc, key)
 		add_columns(desc, &n, ROW_PREFIX, fkey->child, lfirst_int(lc));
 	for (int k = 0; k < fkey->nkeys; k++)
@@ -224,8 +232,9 @@ pending_of(const SdUnlinking *unlinking)
 		ResourceOwner owner = CurrentResourceOwner;
 
 		CurrentResourceOwner = TopTransactionResourceOwner;
-		p = palloc(sizeof(Pending));
+		p = palloc0(sizeof(Pending));
 		p->fkey = unlinking->fkey->id;
+		p->key = list_copy(unlinking->key);
 		p->rows = sd_rowset_create(unlinking->desc);
 		pending = lappend(pending, p);
 		CurrentResourceOwner = owner;
@@ -279,11 +288,11 @@ remember(EState *estate, const SdUnlinking *unlinking, Relation rel,
 	TupleDesc	desc = RelationGetDescr(rel);
 	int			nkeys = unlinking->fkey->nkeys;
 	int			nrow = list_length(unlinking->key);
-	int			n = 1 + nrow + 2 * nkeys;
+	int			n = 2 + nrow + 2 * nkeys;
 	Datum	   *values = palloc(n * sizeof(Datum));
 	bool	   *nulls = palloc(n * sizeof(bool));
-	Datum	   *old_values = values + 1 + nrow;
-	bool	   *old_nulls = nulls + 1 + nrow;
+	Datum	   *old_values = values + 2 + nrow;
+	bool	   *old_nulls = nulls + 2 + nrow;
 	Pending    *p;
 
 	for (int k = 0; k < nkeys; k++)
@@ -295,11 +304,12 @@ remember(EState *estate, const SdUnlinking *unlinking, Relation rel,
 	if (!gives_up(estate, unlinking, desc, old_values, old_nulls,
 				  old_values + nkeys, old_nulls + nkeys))
 		return;
-	values[0] = Int64GetDatum(GetCurrentTransactionId());
-	nulls[0] = false;
-	for (int r = 0; r < nrow; r++)
-		values[1 + r] = heap_getattr(after, unlinking->key_att[r], desc, &nulls[1 + r]);
 	p = pending_of(unlinking);
+	values[0] = Int64GetDatum(GetCurrentTransactionId());
+	values[1] = Int64GetDatum(++p->last);
+	nulls[0] = nulls[1] = false;
+	for (int r = 0; r < nrow; r++)
+		values[2 + r] = heap_getattr(after, unlinking->key_att[r], desc, &nulls[2 + r]);
 	tuplestore_putvalues(p->rows->store, p->rows->desc, values, nulls);
 }
 
@@ -314,10 +324,76 @@ sd_unlinking_row(EState *estate, List *unlinking, Relation rel,
 		remember(estate, lfirst(lc), rel, before, after);
 }
 
+/* Has this transaction given up any reference? */
+bool
+sd_unlinked_any(void)
+{
+	return pending != NIL;
+}
+
+/* Is the row's key by which it is remembered another one after it has changed? */
+static bool
+same_key(TupleTableSlot *row, TupleTableSlot *after, const AttrNumber *atts, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(row->tts_tupleDescriptor, atts[i] - 1);
+		bool		null_before;
+		bool		null_after;
+		Datum		before = slot_getattr(row, atts[i], &null_before);
+		Datum		value = slot_getattr(after, atts[i], &null_after);
+
+		if (att->attgenerated || null_before != null_after ||
+			(!null_before && !datumIsEqual(before, value, att->attbyval, att->attlen)))
+			return false;
+	}
+	return true;
+}
+
+/* A row leaves its table or, with "after", changes. */
+void
+sd_unlinked_left(Relation rel, TupleTableSlot *row, TupleTableSlot *after)
+{
+	ListCell   *lc;
+	ListCell   *lp;
+
+	foreach(lc, sd_fkeys_from(rel))
+	{
+		SdForeignKey *fkey = lfirst(lc);
+
+		foreach(lp, pending)
+		{
+			Pending    *p = lfirst(lp);
+			int			nrow = list_length(p->key);
+			AttrNumber *atts = palloc(nrow * sizeof(AttrNumber));
+			int			n = p->rows->desc->natts;
+			Datum	   *values = palloc0(n * sizeof(Datum));
+			bool	   *nulls = palloc(n * sizeof(bool));
+			int			i = 0;
+			ListCell   *lk;
+
+			if (p->fkey != fkey->id)
+				continue;
+			foreach(lk, p->key)
+				atts[i++] = attribute_here(fkey, lfirst_int(lk), RelationGetRelid(rel));
+			if (after && same_key(row, after, atts, nrow))
+				continue;
+			memset(nulls, true, n * sizeof(bool));
+			values[0] = Int64GetDatum(GetCurrentTransactionId());
+			values[1] = Int64GetDatum(++p->last);
+			nulls[0] = nulls[1] = false;
+			for (i = 0; i < nrow; i++)
+				values[2 + i] = slot_getattr(row, atts[i], &nulls[2 + i]);
+			tuplestore_putvalues(p->rows->store, p->rows->desc, values, nulls);
+			p->left = true;
+		}
+	}
+}
+
 /* ---------- the parent goes ---------- */
 
 static char *
-matching_links(const SdForeignKey *fkey, const List *key)
+matching_links(const SdForeignKey *fkey, const List *key, bool left)
 {
 	StringInfoData sql;
 	char		column[SD_COLUMN_SIZE];
@@ -346,6 +422,15 @@ matching_links(const SdForeignKey *fkey, const List *key)
 	}
 	appendStringInfoString(&sql, " FROM " SD_ROWS_NAME " p, softdelete_unlinked l WHERE ");
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "l", OLD_PREFIX);
+	if (left)
+	{
+		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM softdelete_unlinked x WHERE x.position > l.position"
+						 " AND x." OLD_PREFIX "%d IS NULL", fkey->child_att[0]);
+		foreach(lc, key)
+			appendStringInfo(&sql, " AND softdelete.to_text(x." ROW_PREFIX "%d) IS NOT DISTINCT FROM"
+							 " softdelete.to_text(l." ROW_PREFIX "%d)", lfirst_int(lc), lfirst_int(lc));
+		appendStringInfoChar(&sql, ')');
+	}
 	return sql.data;
 }
 
@@ -404,7 +489,7 @@ sd_unlinked_journal(const SdDeleted *set)
 
 		if (p == NULL)
 			continue;
-		statement.sql = matching_links(fkey, key);
+		statement.sql = matching_links(fkey, key, p->left);
 		statement.kind = SD_RUN_LIVE;
 		statement.owner_of = fkey->child;
 		statement.portable = true;

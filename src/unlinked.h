@@ -7,6 +7,7 @@
 #include "access/htup.h"
 #include "access/tupdesc.h"
 #include "cascade.h"
+#include "executor/tuptable.h"
 #include "fkey.h"
 #include "nodes/bitmapset.h"
 #include "nodes/execnodes.h"
@@ -26,6 +27,8 @@ typedef struct SdUnlinking
 extern List *sd_unlinking(EState *estate, Relation rel, const Bitmapset *updated);
 extern void sd_unlinking_row(EState *estate, List *unlinking, Relation rel,
 							 HeapTuple before, HeapTuple after);
+extern bool sd_unlinked_any(void);
+extern void sd_unlinked_left(Relation rel, TupleTableSlot *row, TupleTableSlot *after);
 extern void sd_unlinked_journal(const SdDeleted *set);
 extern void sd_unlinked_init(void);
 

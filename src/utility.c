@@ -14,6 +14,7 @@
 #include "deletion.h"
 #include "drops.h"
 #include "image.h"
+#include "leaving.h"
 #include "links.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
@@ -179,6 +180,7 @@ sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context, SdUtil
 			return sd_truncate(statement, &after->truncation);
 		case T_AlterTableStmt:
 			sd_utility_set(SD_UTILITY_ALTER_TABLE);
+			sd_leaving_detach((AlterTableStmt *) utility);
 			if (adds_parent((AlterTableStmt *) utility))
 				after->heir = copyObject(((AlterTableStmt *) utility)->relation);
 			break;

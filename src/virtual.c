@@ -30,7 +30,7 @@ virtual_trigger(PG_FUNCTION_ARGS)
 	SdVirtual  *v = fcinfo->flinfo->fn_extra;
 	TriggerData *data = (TriggerData *) fcinfo->context;
 	bool		idle = (v->unless_false && !*v->unless_false) || (v->unless_true && *v->unless_true);
-	HeapTuple	row = TRIGGER_FIRED_BY_INSERT(data->tg_event) ? data->tg_trigtuple : data->tg_newtuple;
+	HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
 
 	/*
 	 * The executor is about to count this call.  EXPLAIN ANALYZE shows triggers
@@ -125,7 +125,7 @@ sd_set_triggers(EState *estate, ResultRelInfo *leaf, TriggerDesc *triggers)
 /* ---------- putting virtual triggers in place ---------- */
 
 /*
- * Fills in one virtual trigger, for INSERT or UPDATE (event: TRIGGER_TYPE_*);
+ * Fills in one virtual trigger, for INSERT, UPDATE or DELETE (event: TRIGGER_TYPE_*);
  * with the name, condition and firing mode of the user's trigger for which it
  * stands, if any.  All is made in the current memory context, which lives as
  * long as the statement.
@@ -164,6 +164,8 @@ sd_set_virtual(ResultRelInfo *leaf, int index, int event, EState *estate, const 
 		leaf->ri_TrigDesc->trig_insert_before_row = true;
 	if (event & TRIGGER_TYPE_UPDATE)
 		leaf->ri_TrigDesc->trig_update_before_row = true;
+	if (event & TRIGGER_TYPE_DELETE)
+		leaf->ri_TrigDesc->trig_delete_before_row = true;
 	return v;
 }
 
