@@ -322,21 +322,21 @@ COMMENT ON FUNCTION softdelete_unregister(regclass, text) IS
 'makes registered table rel an ordinary one again: its unique keys become full, its two columns stay. deleted_rows: what to do with deleted rows, refuse (55000), undelete or purge. Owner only (42501); refuses a partition or an inheritance child alone (0A000), and a table that is not registered (55000).';
 
 CREATE FUNCTION softdelete_undelete(rel regclass, id anyelement,
-    cascade boolean DEFAULT false, with_parents boolean DEFAULT false,
+    cascade boolean DEFAULT false, with_parents boolean DEFAULT false, on_conflict text DEFAULT 'error',
     set jsonb DEFAULT NULL, fire_triggers boolean DEFAULT true)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_undelete';
-COMMENT ON FUNCTION softdelete_undelete(regclass, anyelement, boolean, boolean, jsonb, boolean) IS
-'brings the row of table rel with primary key id back: a value, ROW(...) in key order, JSON object, or an array of these; with cascade also what the same deletion took below it and the references that it overwrote; with_parents also deleted parents; set overrides columns of the row. AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on rel with their policies, and UPDATE on the columns in set (42501); a deleted parent is 23503, an unknown key P0002, a table without a primary key 55000, an unknown column 42703.';
+COMMENT ON FUNCTION softdelete_undelete(regclass, anyelement, boolean, boolean, text, jsonb, boolean) IS
+'brings the row of table rel with primary key id back: a value, ROW(...) in key order, JSON object, or an array of these; with cascade also what the same deletion took below it and the references that it overwrote; with_parents also deleted parents; on_conflict skip leaves rows below that have a parent deleted by another deletion or whose unique key is taken, where error refuses; set overrides columns of the row. AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on rel with their policies, and UPDATE on the columns in set (42501); a deleted parent is 23503, an unknown key P0002, a table without a primary key 55000, an unknown column 42703.';
 
 CREATE FUNCTION softdelete_undelete(rel regclass, id text,
-    cascade boolean DEFAULT false, with_parents boolean DEFAULT false,
+    cascade boolean DEFAULT false, with_parents boolean DEFAULT false, on_conflict text DEFAULT 'error',
     set jsonb DEFAULT NULL, fire_triggers boolean DEFAULT true)
 RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_undelete';
-COMMENT ON FUNCTION softdelete_undelete(regclass, text, boolean, boolean, jsonb, boolean) IS
+COMMENT ON FUNCTION softdelete_undelete(regclass, text, boolean, boolean, text, jsonb, boolean) IS
 'the same with the key as text; a composite key as a JSON object by column name';
 
 CREATE FUNCTION softdelete_undelete_deletion(deletion_id bigint, fire_triggers boolean DEFAULT true)

@@ -26,6 +26,7 @@
 #include "rewrite/rewriteDefine.h"
 #include "rewrite/rewriteHandler.h"
 #include "run.h"
+#include "taken.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -423,6 +424,84 @@ put_back(Oid relid, SdRowset *images)
 	return n;
 }
 
+/*
+ * SQL for the rows that softdelete_images would be in their table: its columns by
+ * name, and softdelete_image, the image's id.  The flag is as of a live row.
+ */
+char *
+sd_images_as_rows(Oid relid)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	TupleDesc	desc = RelationGetDescr(rel);
+	StringInfoData sql;
+	SdTable		table;
+	int			nestlevel = sd_portable_begin();
+
+	(void) sd_registered(relid, &table);
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "(SELECT i.id AS softdelete_image");
+	for (int i = 0; i < desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(desc, i);
+		const char *name = quote_identifier(NameStr(att->attname));
+		Node	   *value;
+
+		if (att->attisdropped)
+			continue;
+		value = is_carried(att, &table) ? build_column_default(rel, att->attnum) : NULL;
+		if (att->attnum == table.deletion_id)
+			appendStringInfo(&sql, ", i.deletion_id AS %s", name);
+		else if (att->attnum == table.flag)
+			appendStringInfo(&sql, ", %s AS %s",
+							 deparse_expression((Node *) sd_live_flag(), NIL, false, false), name);
+		else if (is_carried(att, &table))
+			appendStringInfo(&sql, ", CASE WHEN %s = ANY (i.columns) THEN %s ELSE %s END AS %s",
+							 quote_literal_cstr(NameStr(att->attname)), image_value(relid, att->attnum),
+							 value ? deparse_expression(value, NIL, false, false) : "NULL", name);
+		else
+			appendStringInfo(&sql, ", NULL::%s AS %s", sd_type_name(att->atttypid), name);
+	}
+	sd_portable_end(nestlevel);
+	table_close(rel, AccessShareLock);
+	appendStringInfoString(&sql, " FROM softdelete_images i)");
+	return sql.data;
+}
+
+/* Of the images those that would find all their keys free; frees the others. */
+static SdRowset *
+with_free_keys(Oid relid, SdRowset *images)
+{
+	StringInfoData sql;
+	SdStatement statement = {0};
+	SdRowset   *chosen = NULL;
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfo(&sql, "SELECT i.id, i.deletion_id, i.columns, i.col_values"
+					 " FROM softdelete_images i, %s c WHERE c.softdelete_image = i.id",
+					 sd_images_as_rows(relid));
+	foreach(lc, sd_uniques(relid))
+	{
+		SdUnique   *unique = lfirst(lc);
+
+		/* others it meets when it becomes live */
+		if (!unique->of_live)
+			appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s%s x WHERE %s)",
+							 sd_only(relid), sd_quoted_relation(relid), unique->taken);
+	}
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = relid;
+	statement.portable = true;
+	statement.ninputs = 1;
+	statement.input_names[0] = "softdelete_images";
+	statement.inputs[0] = images;
+	statement.result = &chosen;
+	sd_run(&statement);
+	sd_rowset_free(images);
+	return chosen;
+}
+
 /* Is there a row for each of the keys in the table, live or deleted? */
 static bool
 all_in_table(const SdRowKeys *keys)
@@ -472,11 +551,11 @@ sd_images_return_named(const SdRowKeys *keys)
 }
 
 /*
- * Puts back, as deleted rows, what hangs below these rows over a foreign key and
- * went in the same deletion.  Returns how many.
+ * The images of rows that hang below these rows over a foreign key and went in the
+ * same deletion.
  */
-int64
-sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows)
+SdRowset *
+sd_images_below_in_deletion(const SdForeignKey *fkey, SdRowset *rows)
 {
 	Oid			root = sd_partition_root(fkey->child);
 	SdForeignKey whole = *fkey;
@@ -487,10 +566,7 @@ sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows)
 
 	all = fetch(root, rows, false);
 	if (sd_rowset_count(all) == 0)
-	{
-		sd_rowset_free(all);
-		return 0;
-	}
+		return all;
 	whole.child = root;
 	whole.part = whole.child_part = InvalidOid;
 	for (int i = 0; i < fkey->nkeys; i++)
@@ -505,6 +581,25 @@ sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows)
 	appendStringInfoChar(&condition, ')');
 	below = choose(root, all, atts, false, condition.data, SD_ROWS_NAME, rows);
 	sd_rowset_free(all);
+	return below;
+}
+
+/*
+ * Puts them back, as deleted rows.  Returns how many.  If "taken" is not NULL, those
+ * whose keys are taken are left, and counted there.
+ */
+int64
+sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows, int64 *taken)
+{
+	Oid			root = sd_partition_root(fkey->child);
+	SdRowset   *below = sd_images_below_in_deletion(fkey, rows);
+
+	if (taken && sd_rowset_count(below) > 0)
+	{
+		*taken += sd_rowset_count(below);
+		below = with_free_keys(root, below);
+		*taken -= sd_rowset_count(below);
+	}
 	return put_back(root, below);
 }
 

@@ -14,7 +14,7 @@
 
 /* How many of the rows that were made deleted again are still so? */
 static int64
-count_taken_back(const SdUndelete *undelete, const SdTouched *table)
+count_deleted(const SdUndelete *undelete, const SdTouched *table, SdRowset *taken_back)
 {
 	StringInfoData sql;
 	SdRowset   *rows;
@@ -24,8 +24,10 @@ count_taken_back(const SdUndelete *undelete, const SdTouched *table)
 	appendStringInfo(&sql, "SELECT 1 FROM %s c, " SD_ROWS_NAME " s"
 					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND NOT c.%s",
 					 sd_quoted_relation(table->relid), table->flag);
+	if (taken_back == NULL)
+		return 0;
 	rows = sd_touched_run(undelete, table, SD_RUN_PHYSICAL, sql.data, NULL, 1,
-						  SD_ROWS_NAME, table->taken_back, NULL, NULL);
+						  SD_ROWS_NAME, taken_back, NULL, NULL);
 	n = sd_rowset_count(rows);
 	sd_rowset_free(rows);
 	return n;
@@ -40,7 +42,7 @@ sd_report_taken_back(SdUndelete *undelete)
 	foreach(lc, undelete->tables)
 	{
 		SdTouched  *table = lfirst(lc);
-		int64		n = table->taken_back ? count_taken_back(undelete, table) : 0;
+		int64		n = count_deleted(undelete, table, table->taken_back);
 
 		if (n > 0)
 			ereport(NOTICE,
@@ -48,6 +50,34 @@ sd_report_taken_back(SdUndelete *undelete)
 								   INT64_FORMAT " rows of table \"%s\" stay deleted, because another parent that went in the same deletion is still deleted",
 								   n, n, get_rel_name(table->relid)),
 					 errhint("They come back when that parent is undeleted with cascade := true.")));
+	}
+}
+
+/* Rows that on_conflict := 'skip' left. */
+void
+sd_report_skipped(SdUndelete *undelete)
+{
+	ListCell   *lc;
+
+	foreach(lc, undelete->tables)
+	{
+		SdTouched  *table = lfirst(lc);
+		char	   *name = get_rel_name(table->relid);
+		int64		n = count_deleted(undelete, table, table->orphans);
+
+		if (n > 0)
+			ereport(NOTICE,
+					(errmsg_plural(INT64_FORMAT " row of table \"%s\" stays deleted, because a parent that went in another deletion is still deleted",
+								   INT64_FORMAT " rows of table \"%s\" stay deleted, because a parent that went in another deletion is still deleted",
+								   n, n, name),
+					 errhint("Run it again with with_parents := true to bring those parents back too.")));
+		n = count_deleted(undelete, table, table->taken) + table->taken_images;
+		if (n > 0)
+			ereport(NOTICE,
+					(errmsg_plural(INT64_FORMAT " row of table \"%s\" stays deleted, because a live row has taken its key",
+								   INT64_FORMAT " rows of table \"%s\" stay deleted, because live rows have taken their keys",
+								   n, n, name),
+					 errhint("softdelete_conflicts() shows the rows that have the keys.")));
 	}
 }
 

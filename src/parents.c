@@ -5,7 +5,7 @@
  * with a deleted parent of the same deletion is made deleted again, which may
  * concern rows below it in turn, to the fixed point; it comes back with its
  * last parent.  A deleted parent of another deletion is an error, or is brought
- * back too (with_parents).
+ * back too (with_parents), or leaves a row below deleted (on_conflict := 'skip').
  */
 #include "postgres.h"
 
@@ -138,10 +138,14 @@ refuse_missing_parent(SdTouched *child, const SdForeignKey *fkey)
 			 errtableconstraint(rel, fkey->name)));
 }
 
-/* Makes rows deleted again whose deleted parent went in the same deletion. */
+/*
+ * Makes rows deleted again whose deleted parent went in the same deletion or, for
+ * "orphans", in another one.
+ */
 static int64
-take_back(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey, SdRowset *dead)
+take_back(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey, SdRowset *dead, bool orphans)
 {
+	SdRowset  **taken_back = orphans ? &child->orphans : &child->taken_back;
 	StringInfoData sql;
 	SdRowset   *result;
 	int64		n;
@@ -149,19 +153,20 @@ take_back(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey, SdRo
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "UPDATE %s c SET %s = false FROM " SD_ROWS_NAME " s, softdelete_dead p"
 					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND c.%s"
-					 " AND s.flipped AND NOT s.upper AND p.deletion_id = s.deletion_id AND ",
-					 sd_quoted_relation(child->relid), child->flag, child->flag);
+					 " AND s.flipped AND NOT s.upper AND %s AND ",
+					 sd_quoted_relation(child->relid), child->flag, child->flag,
+					 orphans ? "p.deletion_id IS DISTINCT FROM s.deletion_id" : "p.deletion_id = s.deletion_id");
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "s", SD_KEY_PREFIX);
 	appendStringInfoString(&sql, " RETURNING c.tableoid, c.ctid AS tid");
 	result = sd_touched_run(undelete, child, SD_RUN_FLAG, sql.data, NULL, 2, SD_ROWS_NAME, child->rows,
 					"softdelete_dead", dead);
 	n = sd_rowset_count(result);
 	child->restored -= n;
-	if (child->taken_back == NULL)
-		child->taken_back = result;
+	if (*taken_back == NULL)
+		*taken_back = result;
 	else
 	{
-		sd_rowset_append(child->taken_back, result);
+		sd_rowset_append(*taken_back, result);
 		sd_rowset_free(result);
 	}
 	return n;
@@ -304,7 +309,10 @@ take_back_all(SdUndelete *undelete)
 				dead = dead_parents(undelete, child, fkey);
 				if (dead == NULL)
 					continue;
-				if (take_back(undelete, child, fkey, dead) > 0)
+				if (take_back(undelete, child, fkey, dead, false) > 0)
+					again = undelete->took_back = true;
+				if (undelete->skip && !undelete->with_parents &&
+					take_back(undelete, child, fkey, dead, true) > 0)
 					again = undelete->took_back = true;
 				sd_rowset_free(dead);
 			}

@@ -32,6 +32,11 @@ typedef struct SdTouched
 	int64		restored;		/* rows made live, less those taken back */
 	SdRowset   *taken_back;		/* versions made deleted again: tableoid, tid;
 								 * NULL: none */
+	SdRowset   *orphans;		/* likewise, because a parent of another deletion
+								 * is deleted */
+	SdRowset   *taken;			/* rows below left deleted, because a key of theirs
+								 * is taken: tableoid, tid; NULL: none */
+	int64		taken_images;	/* likewise, left in the journal */
 } SdTouched;
 
 /* Rows that may have more below them. */
@@ -47,6 +52,7 @@ typedef struct SdUndelete
 	List	   *tables;			/* SdTouched */
 	List	   *work;			/* SdWork */
 	bool		with_parents;
+	bool		skip;			/* leave rows below that cannot come back */
 	bool		whole;			/* a deletion, not rows named one by one */
 	bool		fire_triggers;
 	CommandId	first_command;	/* changes by earlier ones are not ours */

@@ -1,11 +1,7 @@
 /*
  * undelete.c - bringing deleted rows back.
  *
- * Downwards first: the rows named are made live, then, set by set and foreign
- * key by foreign key, the rows of the same deletion that hang below.  Rows of
- * it that are live already, brought back earlier, are passed through.
- *
- * Then the other parents of all these rows are looked at (parents.c), the
+ * The rows named are made live, and then those below (descend.c).  The other parents of all these rows are looked at (parents.c), the
  * references that the deletion had taken away are put back (links.c), and at the
  * end INSERT triggers fire (restored.c).
  */
@@ -15,6 +11,7 @@
 #include "cascade.h"
 #include "catalog/pg_type.h"
 #include "deletion.h"
+#include "descend.h"
 #include "fkey.h"
 #include "fmgr.h"
 #include "image.h"
@@ -24,7 +21,6 @@
 #include "nodes/parsenodes.h"
 #include "override.h"
 #include "parents.h"
-#include "plans.h"
 #include "registry.h"
 #include "restored.h"
 #include "rowkey.h"
@@ -35,127 +31,6 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-
-/* ---------- downwards ---------- */
-
-static char *
-flip_statement(const SdForeignKey *fkey, SdPurpose purpose, void *arg)
-{
-	const SdTouched *child = arg;
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM " SD_ROWS_NAME " p WHERE ",
-					 sd_only(fkey->child), sd_quoted_relation(fkey->child), child->flag);
-	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
-	appendStringInfo(&sql, " AND NOT c.%s AND c.%s = p.deletion_id RETURNING %s",
-					 child->flag, child->deletion_id, sd_touched_columns(child, false, true));
-	return sql.data;
-}
-
-/*
- * After rows were to be made live: has somebody taken the key of one of them
- * meanwhile, so that it has left the table?  "before": images that there were.
- */
-static void
-refuse_moved(Oid relid, SdRowset *rows, int64 before)
-{
-	if (sd_images_of_deletions(relid, rows) > before)
-		ereport(ERROR,
-				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-				 errmsg("could not undelete in table \"%s\" due to concurrent changes of keys",
-						get_rel_name(relid)),
-				 errhint("Run it again.")));
-}
-
-/* Makes the rows live that hang below over one foreign key. */
-static void
-flip_below(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey, SdTouched *child)
-{
-	SdPlan	   *kept = sd_plan_take(fkey, SD_UNDELETE_FLIP, sd_rowset_count(work->rows),
-									flip_statement, child);
-	SdRowset   *rows = NULL;
-	int64		images = undelete->images ? sd_images_of_deletions(child->relid, work->rows) : 0;
-
-	PG_TRY();
-	{
-		rows = sd_touched_run(undelete, child, SD_RUN_FLAG,
-					  kept ? kept->sql : flip_statement(fkey, SD_UNDELETE_FLIP, child),
-					  kept ? &kept->plan : NULL,
-					  1, SD_ROWS_NAME, work->rows, NULL, NULL);
-	}
-	PG_FINALLY();
-	{
-		if (kept)
-			sd_plan_release(kept);
-	}
-	PG_END_TRY();
-	refuse_moved(child->relid, work->rows, images);
-	sd_touch(undelete, child, rows, false, true, true, work->flipped ? fkey->id : InvalidOid);
-}
-
-/* Passes through the rows that were brought back earlier. */
-static void
-pass_below(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey, SdTouched *child)
-{
-	StringInfoData sql;
-
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s FROM %s%s c, " SD_ROWS_NAME " p WHERE ",
-					 sd_touched_columns(child, false, false),
-					 sd_only(fkey->child), sd_quoted_relation(fkey->child));
-	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
-	appendStringInfo(&sql, " AND c.%s AND c.%s = p.deletion_id", child->flag, child->deletion_id);
-	if (child->rows)
-		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_touched t"
-							   " WHERE t.tid = c.ctid AND t.tableoid = c.tableoid)");
-	sd_touch(undelete, child,
-		  sd_touched_run(undelete, child, SD_RUN_PHYSICAL, sql.data, NULL, child->rows ? 2 : 1,
-				 SD_ROWS_NAME, work->rows, "softdelete_touched", child->rows),
-		  false, false, true, InvalidOid);
-}
-
-static void
-descend_over(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey)
-{
-	SdTouched  *child;
-
-	if (!sd_registered(fkey->child, NULL))
-		return;
-	child = sd_touched_table(undelete, fkey->child);
-	if (undelete->images && sd_images_return_below(fkey, work->rows) > 0)
-		child->returned = true;
-	flip_below(undelete, work, fkey, child);
-	if (undelete->repeated && child->below != NIL)
-		pass_below(undelete, work, fkey, child);
-}
-
-static void
-descend(SdUndelete *undelete)
-{
-	MemoryContext item_context = AllocSetContextCreate(undelete->context,
-													   "softdelete undelete item",
-													   ALLOCSET_DEFAULT_SIZES);
-
-	while (undelete->work != NIL)
-	{
-		SdWork	   *work = linitial(undelete->work);
-		MemoryContext old = MemoryContextSwitchTo(item_context);
-		ListCell   *lc;
-
-		undelete->work = list_delete_first(undelete->work);
-		foreach(lc, work->table->below)
-		{
-			CHECK_FOR_INTERRUPTS();
-			descend_over(undelete, work, lfirst(lc));
-		}
-		MemoryContextSwitchTo(old);
-		MemoryContextReset(item_context);
-		sd_rowset_free(work->rows);
-		pfree(work);
-	}
-	MemoryContextDelete(item_context);
-}
 
 /* Puts back the references that the deletion took from the rows that came back. */
 static void
@@ -234,6 +109,10 @@ finish(SdUndelete *undelete)
 			sd_rowset_free(table->rows);
 		if (table->taken_back)
 			sd_rowset_free(table->taken_back);
+		if (table->orphans)
+			sd_rowset_free(table->orphans);
+		if (table->taken)
+			sd_rowset_free(table->taken);
 	}
 }
 
@@ -490,8 +369,8 @@ begin(SdUndelete *undelete, bool fire_triggers)
 }
 
 static int64
-undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents, Jsonb *set,
-			  bool fire_triggers)
+undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents, bool skip,
+			  Jsonb *set, bool fire_triggers)
 {
 	SdUndelete	undelete = {0};
 	SdRowKeys  *keys;
@@ -506,6 +385,7 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents, Js
 	sd_undelete_privileges(relid);
 	begin(&undelete, fire_triggers);
 	undelete.with_parents = with_parents;
+	undelete.skip = skip;
 	undelete.images = sd_images_exist();
 	keys = sd_rowkeys_from_value(relid, id, type);
 	if (undelete.images && sd_images_return_named(keys) > 0)
@@ -515,7 +395,7 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents, Js
 		sd_override(keys, set);
 	restore_all_named(&undelete, relid, keys, cascade);
 	undelete.repeated = cascade && any_restored_before(&undelete);
-	descend(&undelete);
+	sd_descend(&undelete);
 	sd_parents_settle(&undelete);
 	log_undelete(&undelete, relid);
 	restored = sd_restored(&undelete);
@@ -524,6 +404,7 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents, Js
 	sd_restored_check(&undelete, restored);
 	rows = total(&undelete);
 	sd_report_taken_back(&undelete);
+	sd_report_skipped(&undelete);
 	foreach(lc, sd_tables_of(relid))
 	{
 		root = sd_touched_table(&undelete, lfirst_oid(lc));
@@ -544,11 +425,25 @@ flag_argument(FunctionCallInfo fcinfo, int n)
 	return !PG_ARGISNULL(n) && PG_GETARG_BOOL(n);
 }
 
+/* on_conflict: shall rows below that cannot come back be left?  null is error. */
+static bool
+skip_argument(FunctionCallInfo fcinfo, int n)
+{
+	char	   *value = PG_ARGISNULL(n) ? "error" : text_to_cstring(PG_GETARG_TEXT_PP(n));
+
+	if (strcmp(value, "skip") != 0 && strcmp(value, "error") != 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized value for on_conflict: \"%s\"", value),
+				 errhint("Use error or skip.")));
+	return strcmp(value, "skip") == 0;
+}
+
 PG_FUNCTION_INFO_V1(softdelete_undelete);
 
 /*
  * softdelete_undelete(rel regclass, id, cascade boolean, with_parents boolean,
- * set jsonb, fire_triggers boolean): id is of any type.  Errors: 0A000, 22004,
+ * on_conflict text, set jsonb, fire_triggers boolean): id is of any type.  Errors: 0A000, 22004,
  * 22023, 23503, 42501, 42703, 55000, P0002, and what triggers and, with "set",
  * constraints raise.
  */
@@ -570,8 +465,9 @@ softdelete_undelete(PG_FUNCTION_ARGS)
 	rows = undelete_rows(PG_GETARG_OID(0), PG_GETARG_DATUM(1),
 						 get_fn_expr_argtype(fcinfo->flinfo, 1),
 						 flag_argument(fcinfo, 2), flag_argument(fcinfo, 3),
-						 PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4),
-						 PG_ARGISNULL(5) || PG_GETARG_BOOL(5));
+						 skip_argument(fcinfo, 4),
+						 PG_ARGISNULL(5) ? NULL : PG_GETARG_JSONB_P(5),
+						 PG_ARGISNULL(6) || PG_GETARG_BOOL(6));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	PG_RETURN_INT64(rows);
@@ -633,7 +529,7 @@ restore_deleted(SdUndelete *undelete, Oid relid, SdRowset *row)
 					 sd_only(table->relid), sd_quoted_relation(table->relid), table->flag, table->flag,
 					 table->deletion_id, sd_touched_columns(table, false, true));
 	rows = sd_touched_run(undelete, table, SD_RUN_FLAG, sql.data, NULL, 1, SD_ROWS_NAME, row, NULL, NULL);
-	refuse_moved(table->relid, row, images);
+	sd_refuse_moved(table->relid, row, images);
 	sd_touch(undelete, table, rows, false, true, false, InvalidOid);
 
 	/* rows brought back before may miss references that were taken away */
