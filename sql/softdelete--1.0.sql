@@ -206,6 +206,12 @@ AS 'MODULE_PATHNAME', 'softdelete_rows_left';
 COMMENT ON FUNCTION softdelete.rows_left(bigint) IS
 'how many rows that a deletion took are still deleted; the tables are read only if the log cannot tell, because of a purge, an erase or real deletes since; null without SELECT on all the tables, and for an unknown deletion';
 
+CREATE FUNCTION softdelete.may_view_deleted() RETURNS boolean
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'softdelete_may_view_deleted';
+COMMENT ON FUNCTION softdelete.may_view_deleted() IS
+'does softdelete.viewer_role let the current user see deleted rows of tables that he may read?';
+
 CREATE VIEW softdelete.deletions AS
 SELECT d.id,
        d.deleted_at,
@@ -218,7 +224,7 @@ SELECT d.id,
        d.reason,
        CASE WHEN v.may_read THEN d.statement ELSE '<insufficient privilege>' END AS statement,
        (SELECT r.relation::text || CASE
-                   WHEN r.keys = '{}' OR NOT (v.may_read OR (pg_catalog.has_table_privilege(r.relation, 'SELECT')
+                   WHEN r.keys = '{}' OR NOT (v.may_read OR (softdelete.may_view_deleted() AND pg_catalog.has_table_privilege(r.relation, 'SELECT')
                                                              AND NOT pg_catalog.row_security_active(r.relation))) THEN ''
                    ELSE '(' || pg_catalog.array_to_string(r.keys, ', ')
                         || CASE WHEN r.row_count > pg_catalog.cardinality(r.keys) THEN ', ...' ELSE '' END || ')' END
@@ -233,7 +239,7 @@ SELECT d.id,
        COALESCE((SELECT pg_catalog.format('SELECT softdelete_undelete(%L, %L, cascade := true);', r.relation, r.keys[1])
                  FROM softdelete.root r
                  WHERE r.deletion_id = d.id AND r.alone AND r.row_count = 1 AND r.keys <> '{}'
-                   AND (v.may_read OR (pg_catalog.has_table_privilege(r.relation, 'SELECT')
+                   AND (v.may_read OR (softdelete.may_view_deleted() AND pg_catalog.has_table_privilege(r.relation, 'SELECT')
                                        AND NOT pg_catalog.row_security_active(r.relation)))),
                 pg_catalog.format('SELECT softdelete_undelete_deletion(%s);', d.id)) AS undelete
 FROM softdelete.deletion d

@@ -32,6 +32,7 @@
 #include "utils/rel.h"
 #include "utils/syscache.h"
 #include "utils/typcache.h"
+#include "viewer.h"
 
 #define FUNCTION_NAME "softdelete_deleted"
 
@@ -278,6 +279,7 @@ softdelete_deleted(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("table \"%s\" is not registered", get_rel_name(relid)),
 				 errhint("softdelete.tables shows what is registered.")));
+	sd_require_viewer(relid);
 	InitMaterializedSRF(fcinfo, MAT_SRF_USE_EXPECTED_DESC | MAT_SRF_BLESS);
 	desc = lookup_rowtype_tupdesc(type, -1);
 	statement.sql = deleted_sql(relid, desc);

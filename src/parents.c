@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "viewer.h"
 
 /*
  * The deleted ones among the parents, over one foreign key, of the touched
@@ -222,7 +223,7 @@ refuse_dead_parent(const SdTouched *child, const SdForeignKey *fkey, SdRowset *n
 			 errtableconstraint(rel, fkey->name)));
 }
 
-/* An undelete needs what seeing a row and inserting it would need. */
+/* An undelete needs what seeing a deleted row and inserting it would need. */
 void
 sd_undelete_privileges(Oid relid)
 {
@@ -230,6 +231,7 @@ sd_undelete_privileges(Oid relid)
 		pg_class_aclcheck(relid, GetUserId(), ACL_INSERT) != ACLCHECK_OK)
 		aclcheck_error(ACLCHECK_NO_PRIV, get_relkind_objtype(get_rel_relkind(relid)),
 					   get_rel_name(relid));
+	sd_require_viewer(relid);
 }
 
 /* Brings back parents, on behalf of rows that need them. */

@@ -33,8 +33,8 @@ sd_run_current(const char *source)
 	return strcmp(current->sql, source) == 0 ? current : NULL;
 }
 
-static Oid
-relation_owner(Oid relid)
+Oid
+sd_relation_owner(Oid relid)
 {
 	HeapTuple	tuple = SearchSysCache1(RELOID, ObjectIdGetDatum(relid));
 	Oid			owner;
@@ -54,7 +54,7 @@ sd_become_owner(Oid relid)
 	int			context;
 
 	GetUserIdAndSecContext(&user, &context);
-	SetUserIdAndSecContext(relation_owner(relid),
+	SetUserIdAndSecContext(sd_relation_owner(relid),
 						   context | SECURITY_LOCAL_USERID_CHANGE | SECURITY_NOFORCE_RLS);
 }
 

@@ -79,6 +79,7 @@ extern void sd_portable_end(int nestlevel);
 extern const SdStatement *sd_run_current(const char *source);
 extern void sd_run_parsed(Query *query, const char *source);
 extern void sd_become_owner(Oid relid);
+extern Oid	sd_relation_owner(Oid relid);
 
 extern char *sd_quoted_relation(Oid relid);
 extern const char *sd_only(Oid relid);

@@ -1,8 +1,8 @@
 /*
  * settings.c - the settings named softdelete.*.
  *
- * Plans depend on softdelete.show_deleted, softdelete.enabled and row_security;
- * a change of one of them makes the cached plans that met a registered table
+ * Plans depend on softdelete.show_deleted, softdelete.enabled,
+ * softdelete.viewer_role and row_security; a change of one of them makes the cached plans that met a registered table
  * invalid.
  */
 #include "postgres.h"
@@ -17,6 +17,7 @@ bool		sd_enabled = true;
 int			sd_show_deleted = SD_SHOW_LIVE;
 char	   *sd_reason = NULL;
 char	   *sd_actor = NULL;
+char	   *sd_viewer_role = NULL;
 
 static bool undeleting = false;
 static bool setting_undeleting = false; /* is it we who set it? */
@@ -48,6 +49,13 @@ static void
 assign_show_deleted(int value, void *extra)
 {
 	if (value != sd_show_deleted)
+		sd_visibility_changed();
+}
+
+static void
+assign_viewer_role(const char *value, void *extra)
+{
+	if (strcmp(value ? value : "", sd_viewer_role ? sd_viewer_role : "") != 0)
 		sd_visibility_changed();
 }
 
@@ -106,6 +114,11 @@ sd_settings_define(void)
 							 &sd_show_deleted, SD_SHOW_LIVE, show_options,
 							 PGC_USERSET, 0,
 							 NULL, assign_show_deleted, NULL);
+	DefineCustomStringVariable("softdelete.viewer_role",
+							   "Sets the role whose members may see deleted rows.",
+							   "Empty: whoever may SELECT from the table.",
+							   &sd_viewer_role, "", PGC_SUSET, 0,
+							   NULL, assign_viewer_role, NULL);
 	DefineCustomStringVariable("softdelete.reason",
 							   "Sets the reason that is logged with a deletion.",
 							   NULL, &sd_reason, "", PGC_USERSET, 0,

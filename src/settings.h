@@ -15,6 +15,7 @@ extern bool sd_enabled;
 extern int	sd_show_deleted;
 extern char *sd_reason;
 extern char *sd_actor;
+extern char *sd_viewer_role;
 
 extern void sd_settings_define(void);
 extern int	sd_settings_undeleting(void);

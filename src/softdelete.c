@@ -204,6 +204,7 @@ _PG_init(void)
 	sd_settings_define();
 	sd_registry_init();
 	sd_full_keys_init();
+	sd_visibility_init();
 	sd_plans_init();
 	sd_deletion_init();
 	sd_unlinked_init();

@@ -28,6 +28,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "viewer.h"
 
 static void
 refuse_parts(Oid relid)
@@ -149,6 +150,8 @@ softdelete_unregister(PG_FUNCTION_ARGS)
 				 errhint("Use refuse, undelete or purge.")));
 	sd_require_registered(relid);
 	sd_require_owner(relid);
+	if (undelete)
+		sd_require_viewer(relid);
 	refuse_parts(relid);
 	LockRelationOid(relid, AccessExclusiveLock);
 	tables = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE ? list_make1_oid(relid) :

@@ -26,6 +26,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "viewer.h"
 #include "visibility.h"
 
 static ResTarget *
@@ -74,12 +75,19 @@ copy_to(PlannedStmt *statement, CopyStmt *copy)
 	PlannedStmt *result;
 	ListCell   *lc;
 
-	if (copy->is_from || copy->relation == NULL || sd_shows_all_rows())
+	if (copy->is_from || copy->relation == NULL)
 		return statement;
-	relid = RangeVarGetRelid(copy->relation, NoLock, true);
+
+	/* the lock keeps the name from meaning another table when COPY looks again */
+	relid = RangeVarGetRelid(copy->relation, AccessShareLock, true);
 	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION ||
 		!sd_registered(relid, NULL))
 		return statement;
+	if (sd_shows_all_rows())
+	{
+		sd_require_viewer(relid);
+		return statement;
+	}
 	select = makeNode(SelectStmt);
 	if (copy->attlist == NIL)
 		select->targetList = copied_columns(relid);

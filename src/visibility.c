@@ -19,6 +19,11 @@
  *     The parent of a soft delete still is;
  *   - does a new foreign key hold (a join of both): all rows, but for a live row
  *     a deleted parent is none.
+ *
+ * Where softdelete.viewer_role bars the user from deleted rows, a query that would
+ * show them is refused when it is planned; and in others the condition comes
+ * before all that the user asks of a row, as those of row security do, because a
+ * function of the user could otherwise be given a deleted row to look at.
  */
 #include "postgres.h"
 
@@ -42,6 +47,7 @@
 #include "utils/rel.h"
 #include "utils/rls.h"
 #include "utils/syscache.h"
+#include "viewer.h"
 #include "visibility.h"
 
 /*
@@ -109,7 +115,8 @@ begins_with(const char *source, const char *command)
 /*
  * Is this a query of PostgreSQL's foreign-key triggers?  They run under a
  * security context of their own, but so do the statements of triggers that
- * they, or our cascade, fire; so text and shape are looked at too.  See
+ * they, or our cascade, fire; so text and shape are looked at too, and whether the
+ * owner of the table asks: nobody else learns anything by an imitation.  See
  * RI_FKey_check(), ri_restrict(), RI_FKey_cascade_del(), RI_FKey_cascade_upd()
  * and ri_set() in utils/adt/ri_triggers.c.
  */
@@ -125,7 +132,8 @@ foreign_key_query(Query *query, const char *source)
 		!IsA(linitial(query->jointree->fromlist), RangeTblRef))
 		return FK_NONE;
 	rte = linitial_node(RangeTblEntry, query->rtable);
-	if (rte->rtekind != RTE_RELATION || rte->inh != (rte->relkind == RELKIND_PARTITIONED_TABLE))
+	if (rte->rtekind != RTE_RELATION || rte->inh != (rte->relkind == RELKIND_PARTITIONED_TABLE) ||
+		sd_relation_owner(rte->relid) != GetUserId())
 		return FK_NONE;
 	side = parameter_side(query->jointree->quals);
 	switch (query->commandType)
@@ -323,6 +331,79 @@ is_validation(Query *query, const char *source)
 	return fk && pk;
 }
 
+/* Is there anything in a condition but tests for null and equality of columns? */
+static bool
+is_more_than_equal(Node *node, void *context)
+{
+	if (node == NULL)
+		return false;
+	switch (nodeTag(node))
+	{
+		case T_List:
+		case T_FromExpr:
+		case T_JoinExpr:
+		case T_RangeTblRef:
+		case T_BoolExpr:
+		case T_NullTest:
+		case T_Var:
+		case T_RelabelType:
+			break;
+		case T_OpExpr:
+			if (!op_mergejoinable(((OpExpr *) node)->opno, exprType(linitial(((OpExpr *) node)->args))))
+				return true;
+			break;
+		default:
+			return true;
+	}
+	return expression_tree_walker(node, is_more_than_equal, context);
+}
+
+/*
+ * May the user, who may not see deleted rows, have them looked at by this query?
+ * ALTER TABLE runs functions of the user too, which could imitate it.  Of the tables
+ * that he owns he can learn everything; of another's there must be nothing but the
+ * comparison of keys with live rows.
+ */
+static void
+require_harmless_validation(Query *query)
+{
+	Index		fk = 0;
+	Index		pk = 0;
+	Index		rti = 0;
+	JoinExpr   *join = linitial(query->jointree->fromlist);
+	ListCell   *lc;
+
+	foreach(lc, query->rtable)
+	{
+		RangeTblEntry *rte = lfirst_node(RangeTblEntry, lc);
+
+		rti++;
+		if (rte->rtekind != RTE_RELATION)
+			continue;
+		if (strcmp(rte->alias->aliasname, "fk") == 0 && fk == 0)
+			fk = rti;
+		else if (pk == 0)
+			pk = rti;
+		else
+			sd_require_viewer(rte->relid);
+	}
+	if (!sd_is_owner(rt_fetch(fk, query->rtable)->relid, GetUserId()))
+		sd_require_viewer(rt_fetch(fk, query->rtable)->relid);
+	if (sd_is_owner(rt_fetch(pk, query->rtable)->relid, GetUserId()))
+		return;
+	foreach(lc, query->targetList)
+	{
+		Var		   *var = (Var *) lfirst_node(TargetEntry, lc)->expr;
+
+		if (!IsA(var, Var) || var->varno != fk)
+			sd_require_viewer(rt_fetch(pk, query->rtable)->relid);
+	}
+	if (!row_security || !IsA(join, JoinExpr) || join->jointype != JOIN_LEFT || query->hasSubLinks ||
+		query->groupClause || query->havingQual || query->cteList || query->setOperations ||
+		is_more_than_equal((Node *) query->jointree, NULL))
+		sd_require_viewer(rt_fetch(pk, query->rtable)->relid);
+}
+
 /*
  * RI_Initial_Check() looks for rows without a parent by a left join: to a live
  * row a deleted parent is none.  Not under row_security = off, as when a dump is
@@ -389,6 +470,8 @@ sd_planning_begin(SdPlanning *planning, Query *query, const char *source)
 		planning->rows = planning->own->kind == SD_RUN_LIVE ? SD_ROWS_LIVE : SD_ROWS_ALL;
 	else if (planning->own == NULL && is_validation(query, source))
 	{
+		if (!sd_may_view_deleted())
+			require_harmless_validation(query);
 		planning->rows = SD_ROWS_ALL;
 		demand_live_parents(query);
 	}
@@ -420,7 +503,15 @@ sd_planning_end(SdPlanning *planning)
 	planning_now = planning->outer;
 }
 
-/* Makes the plan follow the settings that it depends on. */
+/* Is it the user's query, and no foreign key's nor one of ours? */
+static bool
+asks_for_user(const SdPlanning *planning)
+{
+	return planning == NULL ||
+		(planning->own == NULL && planning->by_setting && !planning->foreign_key);
+}
+
+/* Makes the plan follow the settings, and the role, that it depends on. */
 void
 sd_planning_finish(SdPlanning *planning, PlannedStmt *plan)
 {
@@ -429,6 +520,8 @@ sd_planning_finish(SdPlanning *planning, PlannedStmt *plan)
 	plan->dependsOnRole |= planning->by_role;
 	if (!planning->met || !planning->by_setting)
 		return;
+	if (asks_for_user(planning) && sd_viewers_limited())
+		plan->dependsOnRole = true;
 	item = makeNode(PlanInvalItem);
 	item->cacheId = PROCOID;
 	item->hashValue = SETTINGS_HASH;
@@ -440,6 +533,22 @@ void
 sd_visibility_changed(void)
 {
 	CallSyscacheCallbacks(PROCOID, SETTINGS_HASH);
+}
+
+/* Somebody has joined a role, or left one, or is a superuser now. */
+static void
+roles_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	if (sd_viewers_limited())
+		sd_visibility_changed();
+}
+
+/* Registers the invalidation callbacks; called once. */
+void
+sd_visibility_init(void)
+{
+	CacheRegisterSyscacheCallback(AUTHMEMROLEMEM, roles_changed, (Datum) 0);
+	CacheRegisterSyscacheCallback(AUTHOID, roles_changed, (Datum) 0);
 }
 
 /* A utility command begins or ends. */
@@ -529,6 +638,28 @@ is_marked(const RangeTblEntry *rte)
 }
 
 /*
+ * The same for any relation, as a condition of row security: no function of the
+ * user that is not leakproof is evaluated before it.  Here the query's own
+ * conditions have not been given their security levels yet.
+ */
+static void
+add_barrier_condition(PlannerInfo *root, RelOptInfo *rel, Expr *condition)
+{
+	RangeTblEntry *rte = root->simple_rte_array[rel->relid];
+
+	if (rte->securityQuals == NIL)
+		rte->securityQuals = list_make1(list_make1(condition));
+	else
+	{
+		ListCell   *first = list_head(rte->securityQuals);
+
+		lfirst(first) = lcons(condition, lfirst(first));
+	}
+	root->qual_security_level = Max(root->qual_security_level,
+									list_length(rte->securityQuals));
+}
+
+/*
  * Adds the condition to a relation of the query, when it is registered.
  * Children of inheritance and partitions get it from their parent.
  */
@@ -555,9 +686,13 @@ sd_visibility_apply(PlannerInfo *root, Oid relid, RelOptInfo *rel)
 		rows = SD_ROWS_LIVE;
 	if (is_marked(root->simple_rte_array[rel->relid]))
 		rows = SD_ROWS_DELETED;
+	if (asks_for_user(planning_now) && rows != SD_ROWS_LIVE)
+		sd_require_viewer(relid);
 	if (rows == SD_ROWS_ALL)
 		return;
-	if (rows == SD_ROWS_LIVE)
+	if (asks_for_user(planning_now) && !sd_may_view_deleted())
+		add_barrier_condition(root, rel, sd_live_condition(&table, rel->relid));
+	else if (rows == SD_ROWS_LIVE)
 	{
 		Expr	   *live = sd_live_condition(&table, rel->relid);
 

@@ -51,6 +51,7 @@ extern void sd_planning_end(SdPlanning *planning);
 extern void sd_planning_finish(SdPlanning *planning, PlannedStmt *plan);
 extern void sd_visibility_apply(PlannerInfo *root, Oid relid, RelOptInfo *rel);
 extern void sd_visibility_changed(void);
+extern void sd_visibility_init(void);
 extern bool sd_shows_all_rows(void);
 
 #endif							/* SD_VISIBILITY_H */
