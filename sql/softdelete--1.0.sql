@@ -52,7 +52,8 @@ CREATE TABLE softdelete.deletion_more (
     row_counts bigint[] NOT NULL,
     named integer NOT NULL,
     statement_no integer NOT NULL,
-    root_keys text[]
+    root_keys text[],
+    again boolean NOT NULL
 );
 CREATE INDEX ON softdelete.deletion_more (deletion_id);
 COMMENT ON TABLE softdelete.deletion_more IS 'counts of the later statements of a transaction that deleted';
@@ -63,6 +64,7 @@ COMMENT ON COLUMN softdelete.deletion_more.named IS 'how many of relations the s
 
 COMMENT ON COLUMN softdelete.deletion_more.statement_no IS 'the order of statements; the first, in softdelete.deletion, is 1';
 COMMENT ON COLUMN softdelete.deletion_more.root_keys IS 'as in softdelete.deletion, if the first statement logged was one within this';
+COMMENT ON COLUMN softdelete.deletion_more.again IS 'is it of a redo, which deleted again what had been brought back?';
 
 CREATE SEQUENCE softdelete.link_id_seq;
 COMMENT ON SEQUENCE softdelete.link_id_seq IS 'ids of journalled references';
@@ -143,10 +145,10 @@ COMMENT ON COLUMN softdelete.event.happened_at IS 'when';
 COMMENT ON COLUMN softdelete.event.transaction_id IS 'the transaction';
 COMMENT ON COLUMN softdelete.event.done_by IS 'role in force';
 COMMENT ON COLUMN softdelete.event.session_user_name IS 'role that had logged in';
-COMMENT ON COLUMN softdelete.event.event IS 'register; unregister; undelete; purge; erase; bypass: the first real delete of a transaction, or drop of a table with rows, under softdelete.enabled = off';
+COMMENT ON COLUMN softdelete.event.event IS 'register; unregister; undelete; redo; purge; erase; bypass: the first real delete of a transaction, or drop of a table with rows, under softdelete.enabled = off';
 COMMENT ON COLUMN softdelete.event.deletion_id IS 'the deletion concerned, if any';
 COMMENT ON COLUMN softdelete.event.relation IS 'the table named in the call, or deleted from first, if any';
-COMMENT ON COLUMN softdelete.event.row_count IS 'rows of the deletion, or of the table, that were made live or, of purge and erase, really deleted';
+COMMENT ON COLUMN softdelete.event.row_count IS 'rows of the deletion, or of the table, that were made live, deleted again or, of purge and erase, really deleted';
 COMMENT ON COLUMN softdelete.event.key_hashes IS 'of an erase, softdelete.key_hash() of the keys of the rows named';
 
 CREATE TABLE softdelete.secret (
@@ -171,10 +173,12 @@ SELECT pg_catalog.pg_extension_config_dump('softdelete.event', '');
 SELECT pg_catalog.pg_extension_config_dump('softdelete.secret', '');
 
 CREATE VIEW softdelete.deleted_relation AS
-SELECT s.deletion_id, c.relation, c.row_count, c.position <= s.named AS named, s.statement_no
-FROM (SELECT d.id AS deletion_id, d.relations, d.row_counts, d.named, 1 AS statement_no FROM softdelete.deletion d
+SELECT s.deletion_id, c.relation, c.row_count, c.position <= s.named AS named, s.statement_no, s.again
+FROM (SELECT d.id AS deletion_id, d.relations, d.row_counts, d.named, 1 AS statement_no, false AS again
+      FROM softdelete.deletion d
       UNION ALL
-      SELECT m.deletion_id, m.relations, m.row_counts, m.named, m.statement_no FROM softdelete.deletion_more m) s,
+      SELECT m.deletion_id, m.relations, m.row_counts, m.named, m.statement_no, m.again
+      FROM softdelete.deletion_more m) s,
      ROWS FROM (pg_catalog.unnest(s.relations), pg_catalog.unnest(s.row_counts))
          WITH ORDINALITY c (relation, row_count, position);
 COMMENT ON VIEW softdelete.deleted_relation IS 'rows that each statement took from each table';
@@ -183,10 +187,21 @@ COMMENT ON COLUMN softdelete.deleted_relation.relation IS 'the table';
 COMMENT ON COLUMN softdelete.deleted_relation.row_count IS 'rows that one statement took from it';
 COMMENT ON COLUMN softdelete.deleted_relation.named IS 'did the statement name the table, or reach it by cascade?';
 COMMENT ON COLUMN softdelete.deleted_relation.statement_no IS 'the order of statements; 1 for the first';
+COMMENT ON COLUMN softdelete.deleted_relation.again IS 'is it of a redo, which deleted again what had been brought back?';
+
+CREATE VIEW softdelete.deleted_rows AS
+SELECT r.deletion_id, r.relation,
+       COALESCE(pg_catalog.sum(r.row_count) FILTER (WHERE NOT r.again), pg_catalog.max(r.row_count))::bigint AS row_count
+FROM softdelete.deleted_relation r
+GROUP BY r.deletion_id, r.relation;
+COMMENT ON VIEW softdelete.deleted_rows IS 'rows that each deletion took from each table';
+COMMENT ON COLUMN softdelete.deleted_rows.deletion_id IS 'the deletion';
+COMMENT ON COLUMN softdelete.deleted_rows.relation IS 'the table';
+COMMENT ON COLUMN softdelete.deleted_rows.row_count IS 'rows taken; of a redo only from tables that nothing had been taken from before';
 
 CREATE VIEW softdelete.root AS
 SELECT d.id AS deletion_id, d.relations[1] AS relation, d.row_counts[1] AS row_count, d.root_keys AS keys,
-       d.named = 1 AND NOT EXISTS (SELECT FROM softdelete.deletion_more m WHERE m.deletion_id = d.id) AS alone
+       d.named = 1 AND NOT EXISTS (SELECT FROM softdelete.deletion_more m WHERE m.deletion_id = d.id AND NOT m.again) AS alone
 FROM softdelete.deletion d
 WHERE d.root_keys IS NOT NULL
 UNION ALL
@@ -230,12 +245,10 @@ SELECT d.id,
                         || CASE WHEN r.row_count > pg_catalog.cardinality(r.keys) THEN ', ...' ELSE '' END || ')' END
         FROM softdelete.root r WHERE r.deletion_id = d.id) AS root,
        (SELECT pg_catalog.sum(r.row_count)::bigint
-        FROM softdelete.deleted_relation r WHERE r.deletion_id = d.id) AS row_count,
+        FROM softdelete.deleted_rows r WHERE r.deletion_id = d.id) AS row_count,
        softdelete.rows_left(d.id) AS rows_left,
-       (SELECT pg_catalog.jsonb_object_agg(t.relation::text, t.row_count)
-        FROM (SELECT r.relation, pg_catalog.sum(r.row_count)::bigint AS row_count
-              FROM softdelete.deleted_relation r WHERE r.deletion_id = d.id
-              GROUP BY r.relation) t) AS relations,
+       (SELECT pg_catalog.jsonb_object_agg(r.relation::text, r.row_count)
+        FROM softdelete.deleted_rows r WHERE r.deletion_id = d.id) AS relations,
        COALESCE((SELECT pg_catalog.format('SELECT softdelete_undelete(%L, %L, cascade := true);', r.relation, r.keys[1])
                  FROM softdelete.root r
                  WHERE r.deletion_id = d.id AND r.alone AND r.row_count = 1 AND r.keys <> '{}'
@@ -351,6 +364,12 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_undelete_deletion';
 COMMENT ON FUNCTION softdelete_undelete_deletion(bigint, boolean) IS
 'brings back everything that the deletion took and that is still deleted, and the references that it overwrote; AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on the tables that its statements named, with their policies (42501); a parent deleted by another deletion is 23503, an unknown deletion P0002.';
+
+CREATE FUNCTION softdelete_redo_deletion(deletion_id bigint) RETURNS bigint
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_redo_deletion';
+COMMENT ON FUNCTION softdelete_redo_deletion(bigint) IS
+'takes undeletes back: deletes again, in the same deletion, what was brought back of it and is still live, as a DELETE does. Returns the rows deleted. Needs DELETE and SELECT on the tables that its statements named (42501); 23503 where a foreign key refuses, 55006 inside a DELETE, an unknown deletion P0002.';
 
 CREATE FUNCTION softdelete_deleted(tablerow anyelement) RETURNS SETOF anyelement
 LANGUAGE C STABLE PARALLEL UNSAFE

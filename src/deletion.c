@@ -55,6 +55,9 @@ static SubTransactionId bypassed_in = InvalidSubTransactionId;	/* where it was p
 																 * record that it
 																 * deletes really */
 
+static bool resumed = false;	/* is it one of an earlier transaction? */
+static int64 resumed_rows = 0;	/* deleted since */
+
 /* An undelete in the transaction that deleted. */
 typedef struct Returned
 {
@@ -74,6 +77,7 @@ end_transaction(XactEvent event, void *arg)
 		case XACT_EVENT_PREPARE:
 			deletion_id = 0;
 			statement_no = 0;
+			resumed = false;
 			returned = NIL;
 			logged_in = InvalidSubTransactionId;
 			root_in = InvalidSubTransactionId;
@@ -260,6 +264,72 @@ role_name(Oid role)
 	return NameGetDatum(name);
 }
 
+/* What resuming a deletion puts aside. */
+struct SdDeletionState
+{
+	int64		deletion_id;
+	int32		statement_no;
+	List	   *returned;
+	SubTransactionId logged_in;
+	Oid			logged_to;
+	SubTransactionId root_in;
+};
+
+static int32
+last_statement_no(int64 deletion)
+{
+	SdStatement statement = {0};
+
+	statement.sql = psprintf("SELECT pg_catalog.max(l.statement_no)::bigint FROM " SD_SCHEMA ".deleted_relation l"
+							 " WHERE l.deletion_id = " INT64_FORMAT, deletion);
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("deletion");
+	return (int32) sd_run_int64(&statement);
+}
+
+/*
+ * From now on what is deleted joins a deletion that is in the log, until
+ * sd_deletion_leave(), which must be called on error too.
+ */
+SdDeletionState *
+sd_deletion_resume(int64 deletion)
+{
+	SdDeletionState *own = palloc(sizeof(SdDeletionState));
+	int32		last = last_statement_no(deletion);
+
+	own->deletion_id = deletion_id;
+	own->statement_no = statement_no;
+	own->returned = returned;
+	own->logged_in = logged_in;
+	own->logged_to = logged_to;
+	own->root_in = root_in;
+	deletion_id = deletion;
+	statement_no = last;
+	returned = NIL;
+	logged_in = root_in = GetCurrentSubTransactionId();
+	logged_to = sd_own_relation("deletion");
+	resumed = true;
+	resumed_rows = 0;
+	return own;
+}
+
+/* Goes on with the transaction's own; returns how many rows joined the other one. */
+int64
+sd_deletion_leave(SdDeletionState *own)
+{
+	/* of the transaction's own deletion, resumed, statements have been added */
+	if (own->deletion_id != deletion_id)
+		statement_no = own->statement_no;
+	deletion_id = own->deletion_id;
+	returned = own->returned;
+	logged_in = own->logged_in;
+	logged_to = own->logged_to;
+	root_in = own->root_in;
+	resumed = false;
+	pfree(own);
+	return resumed_rows;
+}
+
 /* Is it not known yet with which rows the deletion began? */
 bool
 sd_deletion_wants_root(void)
@@ -292,6 +362,7 @@ sd_deletion_log(List *counts, int named, ArrayType *root)
 
 		relations[i] = ObjectIdGetDatum(count->relid);
 		rows[i++] = Int64GetDatum(count->rows);
+		resumed_rows += count->rows;
 	}
 	values[0] = Int64GetDatum(sd_deletion_id());
 	values[1] = PointerGetDatum(construct_array(relations, n, REGCLASSOID, sizeof(Oid),
@@ -307,6 +378,7 @@ sd_deletion_log(List *counts, int named, ArrayType *root)
 		values[4] = Int32GetDatum(statement_no);
 		values[5] = PointerGetDatum(root);
 		nulls[5] = root == NULL;
+		values[6] = BoolGetDatum(resumed);
 		insert_row("deletion_more", values, nulls);
 		return;
 	}

@@ -14,7 +14,12 @@ typedef struct SdRowCount
 	int64		rows;
 } SdRowCount;
 
+/* A transaction's own deletion, while another one is resumed. */
+typedef struct SdDeletionState SdDeletionState;
+
 extern int64 sd_deletion_id(void);
+extern SdDeletionState *sd_deletion_resume(int64 deletion);
+extern int64 sd_deletion_leave(SdDeletionState *own);
 extern void sd_deletion_id_past(int64 last);
 extern List *sd_count_rows(List *counts, Oid relid, int64 rows);
 extern bool sd_deletion_wants_root(void);
