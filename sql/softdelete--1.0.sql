@@ -365,6 +365,13 @@ AS 'MODULE_PATHNAME', 'softdelete_undelete_deletion';
 COMMENT ON FUNCTION softdelete_undelete_deletion(bigint, boolean) IS
 'brings back everything that the deletion took and that is still deleted, and the references that it overwrote; AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on the tables that its statements named, with their policies (42501); a parent deleted by another deletion is 23503, an unknown deletion P0002.';
 
+CREATE FUNCTION softdelete_drill(deletion_id bigint)
+RETURNS TABLE (relation regclass, expected bigint, restored bigint, ok boolean, elapsed interval)
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_drill';
+COMMENT ON FUNCTION softdelete_drill(bigint) IS
+'proves that a deletion can be undone: brings it back in a subtransaction, without triggers, and takes that back; for each table what should come back, what did, whether they agree, and how long it took. What stands in the way is a WARNING. Needs SELECT and INSERT on the tables that its statements named (42501); an unknown deletion is P0002, a read-only transaction 25006.';
+
 CREATE FUNCTION softdelete_redo_deletion(deletion_id bigint) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_redo_deletion';

@@ -484,10 +484,11 @@ with_free_keys(Oid relid, SdRowset *images)
 	{
 		SdUnique   *unique = lfirst(lc);
 
-		/* others it meets when it becomes live */
+		/* others it meets when it becomes live; a deleted row makes way */
 		if (!unique->of_live)
-			appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s%s x WHERE %s)",
-							 sd_only(relid), sd_quoted_relation(relid), unique->taken);
+			appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM %s%s x WHERE %s AND %s)",
+							 sd_only(relid), sd_quoted_relation(relid), sd_live_sql(relid, "x"),
+							 unique->taken);
 	}
 	statement.sql = sql.data;
 	statement.kind = SD_RUN_PHYSICAL;

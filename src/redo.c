@@ -58,7 +58,7 @@ delete_all_again(List *tables, int64 deletion)
 static int64
 redo(int64 deletion)
 {
-	List	   *tables = sd_taken(deletion);
+	List	   *tables;
 	SdDeletionState *own;
 	int64		rows = 0;
 
@@ -68,11 +68,7 @@ redo(int64 deletion)
 				(errcode(ERRCODE_OBJECT_IN_USE),
 				 errmsg("cannot redo a deletion while a DELETE of the same session is under way"),
 				 errhint("Call it in a statement of its own, or in an AFTER trigger.")));
-	if (tables == NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("deletion " INT64_FORMAT " does not exist", deletion),
-				 errhint("softdelete.deletions shows the deletions.")));
+	tables = sd_require_taken(deletion);
 	own = sd_deletion_resume(deletion);
 	PG_TRY();
 	{

@@ -69,6 +69,20 @@ sd_taken(int64 deletion)
 	return tables;
 }
 
+/* The same; error P0002 for an unknown deletion. */
+List *
+sd_require_taken(int64 deletion)
+{
+	List	   *tables = sd_taken(deletion);
+
+	if (tables == NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("deletion " INT64_FORMAT " does not exist", deletion),
+				 errhint("softdelete.deletions shows the deletions.")));
+	return tables;
+}
+
 /* How many rows of a deletion undeletes have brought back. */
 int64
 sd_brought_back(int64 deletion)

@@ -111,7 +111,7 @@ sd_restored(SdUndelete *undelete)
 		restored->touched = touched;
 		restored->fires = has_insert_triggers(touched->relid);
 		restored->checked = OidIsValid(touched->named) && sd_policies_apply(touched->named);
-		if (restored->fires && !undelete->fire_triggers && !sd_is_owner(touched->relid, GetUserId()))
+		if (restored->fires && !undelete->fire_triggers && !undelete->trial && !sd_is_owner(touched->relid, GetUserId()))
 			aclcheck_error(ACLCHECK_NOT_OWNER, get_relkind_objtype(get_rel_relkind(touched->relid)),
 						   get_rel_name(touched->relid));
 		if (restored->checked || (restored->fires && undelete->fire_triggers))

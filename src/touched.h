@@ -29,6 +29,7 @@ typedef struct SdTouched
 	bool		returned;		/* have rows come from the journal? */
 	Oid			named;			/* the relation for which the caller's rights to
 								 * these rows were asked; InvalidOid: none */
+	double		seconds;		/* that it took to make rows live */
 	int64		restored;		/* rows made live, less those taken back */
 	SdRowset   *taken_back;		/* versions made deleted again: tableoid, tid;
 								 * NULL: none */
@@ -55,6 +56,8 @@ typedef struct SdUndelete
 	bool		skip;			/* leave rows below that cannot come back */
 	bool		whole;			/* a deletion, not rows named one by one */
 	bool		fire_triggers;
+	bool		trial;			/* the caller takes it back: nobody asks about
+								 * triggers that do not fire */
 	CommandId	first_command;	/* changes by earlier ones are not ours */
 	bool		repeated;		/* has some of it been brought back before? */
 	bool		images;			/* may rows have been in the journal? */

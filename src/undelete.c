@@ -21,7 +21,9 @@
 #include "nodes/parsenodes.h"
 #include "override.h"
 #include "parents.h"
+#include "portability/instr_time.h"
 #include "registry.h"
+#include "remaining.h"
 #include "restored.h"
 #include "rowkey.h"
 #include "run.h"
@@ -488,28 +490,30 @@ deletion_row(int64 deletion)
 	return row;
 }
 
-/* The tables of a deletion, and whether a statement named them. */
-static SdRowset *
-deletion_tables(SdRowset *row, int64 deletion)
+static int
+compare_tables(const ListCell *a, const ListCell *b)
 {
-	SdStatement statement = {0};
-	SdRowset   *tables = NULL;
+	Oid			left = ((SdTaken *) lfirst(a))->relid;
+	Oid			right = ((SdTaken *) lfirst(b))->relid;
 
-	statement.sql = "SELECT l.relation::pg_catalog.oid, pg_catalog.bool_or(l.named)"
-		" FROM " SD_SCHEMA ".deleted_relation l, " SD_ROWS_NAME " r"
-		" WHERE l.deletion_id = r.deletion_id GROUP BY 1 ORDER BY 1";
-	statement.kind = SD_RUN_PLAIN;
-	statement.owner_of = sd_own_relation("deletion");
-	statement.ninputs = 1;
-	statement.input_names[0] = SD_ROWS_NAME;
-	statement.inputs[0] = row;
-	statement.result = &tables;
-	if (sd_run(&statement) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NO_DATA_FOUND),
-				 errmsg("deletion " INT64_FORMAT " does not exist", deletion),
-				 errhint("softdelete.deletions shows the deletions.")));
-	return tables;
+	return left < right ? -1 : left > right ? 1 : 0;
+}
+
+/* Whoever brings a deletion back needs the rights on the tables that it named. */
+void
+sd_undelete_deletion_privileges(int64 deletion)
+{
+	List	   *tables = sd_require_taken(deletion);
+	ListCell   *lc;
+
+	list_sort(tables, compare_tables);
+	foreach(lc, tables)
+	{
+		SdTaken    *taken = lfirst(lc);
+
+		if (taken->named && get_rel_name(taken->relid) != NULL && sd_registered(taken->relid, NULL))
+			sd_undelete_privileges(taken->relid);
+	}
 }
 
 static void
@@ -547,67 +551,99 @@ restore_deleted(SdUndelete *undelete, Oid relid, SdRowset *row)
 	sd_touch(undelete, table, rows, false, false, false, InvalidOid);
 }
 
-static int64
-undelete_deletion(int64 deletion, bool fire_triggers)
+/* Brings back all that a deletion took from one table. */
+static void
+restore_table(SdUndelete *undelete, const SdTaken *taken, SdRowset *row)
 {
-	SdUndelete	undelete = {0};
+	ListCell   *lc;
+
+	foreach(lc, sd_tables_of(taken->relid))
+	{
+		instr_time	start;
+		instr_time	duration;
+
+		INSTR_TIME_SET_CURRENT(start);
+		if (taken->named)
+			sd_touched_table(undelete, lfirst_oid(lc))->named = taken->relid;
+		restore_deleted(undelete, lfirst_oid(lc), row);
+		INSTR_TIME_SET_CURRENT(duration);
+		INSTR_TIME_SUBTRACT(duration, start);
+		sd_touched_table(undelete, lfirst_oid(lc))->seconds += INSTR_TIME_GET_DOUBLE(duration);
+	}
+}
+
+static int64
+undelete_deletion(SdUndelete *undelete, int64 deletion)
+{
 	SdRowset   *row = deletion_row(deletion);
-	SdRowset   *tables;
-	TupleTableSlot *slot;
+	List	   *tables;
 	List	   *restored;
 	int64		rows;
 	ListCell   *lc;
 
 	PreventCommandIfReadOnly("softdelete_undelete_deletion()");
 	refuse_while_deleting();
-	begin(&undelete, fire_triggers);
-	undelete.whole = true;
-	undelete.repeated = restored_before(row);
-	undelete.images = sd_images_exist();
-	tables = deletion_tables(row, deletion);
-	slot = MakeSingleTupleTableSlot(tables->desc, &TTSOpsMinimalTuple);
-	tuplestore_rescan(tables->store);
-	while (tuplestore_gettupleslot(tables->store, true, true, slot))
+	undelete->whole = true;
+	undelete->repeated = restored_before(row);
+	undelete->images = sd_images_exist();
+	tables = sd_require_taken(deletion);
+	sd_undelete_deletion_privileges(deletion);
+	list_sort(tables, compare_tables);
+	foreach(lc, tables)
 	{
-		bool		isnull;
-		Oid			relid = DatumGetObjectId(slot_getattr(slot, 1, &isnull));
-		bool		named = DatumGetBool(slot_getattr(slot, 2, &isnull));
+		SdTaken    *taken = lfirst(lc);
 
-		if (get_rel_name(relid) != NULL && sd_excluded(relid))
+		if (get_rel_name(taken->relid) != NULL && sd_excluded(taken->relid))
 			continue;
-		if (get_rel_name(relid) == NULL || !sd_registered(relid, NULL))
-		{
+		if (get_rel_name(taken->relid) == NULL || !sd_registered(taken->relid, NULL))
 			ereport(WARNING,
 					(errmsg("a table of deletion " INT64_FORMAT " is no longer there or no longer registered: OID %u",
-							deletion, relid)));
-			continue;
-		}
-		if (named)
-			sd_undelete_privileges(relid);
-		foreach(lc, sd_tables_of(relid))
-		{
-			if (named)
-				sd_touched_table(&undelete, lfirst_oid(lc))->named = relid;
-			restore_deleted(&undelete, lfirst_oid(lc), row);
-		}
+							deletion, taken->relid)));
+		else
+			restore_table(undelete, taken, row);
 	}
-	ExecDropSingleTupleTableSlot(slot);
-	sd_parents_settle(&undelete);
-	restored = sd_restored(&undelete);
-	put_back_all_links(&undelete, list_make1(&deletion));
-	sd_restored_check(&undelete, restored);
-	rows = total(&undelete);
+	sd_parents_settle(undelete);
+	restored = sd_restored(undelete);
+	put_back_all_links(undelete, list_make1(&deletion));
+	sd_restored_check(undelete, restored);
+	rows = total(undelete);
 	if (rows > 0)
 		sd_event_log("undelete", deletion, InvalidOid, rows);
-	sd_report_taken_back(&undelete);
+	sd_report_taken_back(undelete);
 	if (rows == 0)
 		ereport(NOTICE,
 				(errmsg("no row of deletion " INT64_FORMAT " is still deleted", deletion)));
-	sd_restored_finish(&undelete, restored);
-	sd_rowset_free(tables);
+	sd_restored_finish(undelete, restored);
 	sd_rowset_free(row);
-	finish(&undelete);
+	finish(undelete);
 	return rows;
+}
+
+/*
+ * Brings a deletion back, without triggers and without asking for their owners: the
+ * caller takes it all back.  Returns what came back: SdRestoredRows.
+ */
+List *
+sd_undelete_on_trial(int64 deletion)
+{
+	SdUndelete	undelete = {0};
+	List	   *all = NIL;
+	ListCell   *lc;
+
+	begin(&undelete, false);
+	undelete.trial = true;
+	(void) undelete_deletion(&undelete, deletion);
+	foreach(lc, undelete.tables)
+	{
+		SdTouched  *table = lfirst(lc);
+		SdRestoredRows *rows = palloc(sizeof(SdRestoredRows));
+
+		rows->relid = table->relid;
+		rows->rows = table->restored;
+		rows->seconds = table->seconds;
+		all = lappend(all, rows);
+	}
+	return all;
 }
 
 PG_FUNCTION_INFO_V1(softdelete_undelete_deletion);
@@ -619,6 +655,7 @@ PG_FUNCTION_INFO_V1(softdelete_undelete_deletion);
 Datum
 softdelete_undelete_deletion(PG_FUNCTION_ARGS)
 {
+	SdUndelete	undelete = {0};
 	MemoryContext context;
 	MemoryContext old;
 	int64		rows;
@@ -631,7 +668,8 @@ softdelete_undelete_deletion(PG_FUNCTION_ARGS)
 	context = AllocSetContextCreate(CurrentMemoryContext, "softdelete undelete",
 									ALLOCSET_DEFAULT_SIZES);
 	old = MemoryContextSwitchTo(context);
-	rows = undelete_deletion(PG_GETARG_INT64(0), PG_ARGISNULL(1) || PG_GETARG_BOOL(1));
+	begin(&undelete, PG_ARGISNULL(1) || PG_GETARG_BOOL(1));
+	rows = undelete_deletion(&undelete, PG_GETARG_INT64(0));
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(context);
 	PG_RETURN_INT64(rows);
