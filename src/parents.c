@@ -23,6 +23,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/rls.h"
 #include "viewer.h"
 
 /*
@@ -195,6 +196,14 @@ needed_parents(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey,
 				  "softdelete_dead", dead);
 }
 
+/* May the user read the keys of this table, as ri_ReportViolation() decides? */
+static bool
+may_read_keys(Oid relid)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
+}
+
 static void
 refuse_dead_parent(const SdTouched *child, const SdForeignKey *fkey, SdRowset *needed)
 {
@@ -203,21 +212,23 @@ refuse_dead_parent(const SdTouched *child, const SdForeignKey *fkey, SdRowset *n
 	Relation	rel = table_open(fkey->child, AccessShareLock);
 	bool		isnull;
 	Datum		deletion;
+	const char *name;
 
 	for (int i = 0; i < fkey->nkeys; i++)
 		key.atts = lappend_int(key.atts, fkey->parent_att[i]);
 	tuplestore_rescan(needed->store);
 	(void) tuplestore_gettupleslot(needed->store, true, true, slot);
 	deletion = slot_getattr(slot, fkey->nkeys + 1, &isnull);
+	name = may_read_keys(fkey->parent) ?
+		psprintf("Key %s", sd_rowkeys_first(&key, needed)) : "A key";
 	ereport(ERROR,
 			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 			 errmsg("cannot undelete in table \"%s\": a parent by foreign key constraint \"%s\" is deleted",
 					get_rel_name(fkey->child), fkey->name),
 			 isnull ?
-			 errdetail("Key %s of table \"%s\" is deleted.",
-					   sd_rowkeys_first(&key, needed), get_rel_name(fkey->parent)) :
-			 errdetail("Key %s of table \"%s\" was deleted by deletion " INT64_FORMAT ".",
-					   sd_rowkeys_first(&key, needed), get_rel_name(fkey->parent),
+			 errdetail("%s of table \"%s\" is deleted.", name, get_rel_name(fkey->parent)) :
+			 errdetail("%s of table \"%s\" was deleted by deletion " INT64_FORMAT ".",
+					   name, get_rel_name(fkey->parent),
 					   DatumGetInt64(deletion)),
 			 errhint("Undelete the parent first, or use with_parents := true."),
 			 errtableconstraint(rel, fkey->name)));
