@@ -33,6 +33,7 @@
 #include "tcop/utility.h"
 #include "unlinked.h"
 #include "utility.h"
+#include "utils/plancache.h"
 #include "visibility.h"
 
 PG_MODULE_MAGIC;
@@ -223,6 +224,10 @@ _PG_init(void)
 	ProcessUtility_hook = process_utility;
 	next_object_access = object_access_hook;
 	object_access_hook = object_access;
+
+	/* what this session has planned before, when it is not preloaded, hides nothing */
+	if (!process_shared_preload_libraries_in_progress)
+		ResetPlanCache();
 #if SD_EXPLAIN_NODE_HOOK
 	next_explain_node = explain_per_node_hook;
 	explain_per_node_hook = explain_node;

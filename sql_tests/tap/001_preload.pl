@@ -34,10 +34,10 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM p'), 50, 'no row is gone')
 like($err, qr/cannot be really deleted.*HINT:.*register the table that was deleted from/s, 'nor a cascade of an unregistered table');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM c'), 50, 'no row is gone');
 $node->safe_psql('postgres', 'ALTER TABLE c DROP above_id; DROP TABLE above');
-# nor can a plan that was made when the library was not there
-($ret, $out, $err) = $node->psql('postgres', q{SET plan_cache_mode = force_generic_plan; PREPARE del(int) AS DELETE FROM p WHERE id = $1;
+# a plan that was made when the library was not there is made again
+$node->safe_psql('postgres', q{SET plan_cache_mode = force_generic_plan; PREPARE del(int) AS DELETE FROM p WHERE id = $1;
     EXECUTE del(0); LOAD 'softdelete'; EXECUTE del(1)});
-like($err, qr/cannot be really deleted/, 'nor a plan made without it');
+is($node->safe_psql('postgres', q{LOAD 'softdelete'; SELECT softdelete_undelete('p', 1, cascade := true)}), 2, 'a DELETE planned without it is a soft one');
 is($node->safe_psql('postgres', 'SELECT count(*) FROM p'), 50, 'no row is gone');
 # the guard is no trigger for INSERT, UPDATE and TRUNCATE, which it would slow down
 is($node->safe_psql('postgres', q{SELECT count(*), bool_and(tgtype = 1 + 2 + 8) FROM pg_trigger t JOIN pg_proc f ON f.oid = tgfoid
@@ -48,6 +48,30 @@ $node->safe_psql('postgres', 'CREATE ROLE nobody; GRANT SELECT, DELETE ON p TO n
 like($err, qr/55000.*cannot be really deleted/, 'softdelete.enabled = off without the right: refused');
 is($node->safe_psql('postgres', 'BEGIN; SET LOCAL softdelete.enabled = off; DELETE FROM p WHERE id = 50; SELECT count(*) FROM p; ROLLBACK'), 49, 'with it: really deleted');
 is($node->safe_psql('postgres', q{BEGIN; SET LOCAL softdelete.enabled = off; DELETE FROM p WHERE id = 50; SELECT relation FROM softdelete.events WHERE event = 'bypass'; ROLLBACK}), 'p', 'and on record');
+# nor does a plan made without it show deleted rows any more
+$node->safe_psql('postgres', q{LOAD 'softdelete'; DELETE FROM p WHERE id = 49});
+is($node->safe_psql('postgres', q{SET plan_cache_mode = force_generic_plan; PREPARE q AS SELECT count(*) FROM p WHERE id > 48;
+    EXECUTE q; LOAD 'softdelete'; EXECUTE q}), "2\n1", 'plans made without the library are made again');
+# the library comes with the first call of a function: all of it is there at once
+is($node->safe_psql('postgres', q{SELECT softdelete_purge('0', 'c')}), 1, 'purge in a session without the library');
+is($node->safe_psql('postgres', q{SELECT softdelete_purge('0', 'c'); SELECT count(*) FROM c}), "0\n49", 'and what comes after it sees live rows');
+$node->safe_psql('postgres', q{CALL softdelete_purge_batches('0', 'p', 1)});
+is($node->safe_psql('postgres', 'SELECT count(*) FROM p'), 49, 'the procedure too');
+$node->safe_psql('postgres', q{CREATE TABLE l (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE SET NULL); INSERT INTO l VALUES (1, 48)});
+is($node->safe_psql('postgres', q{SELECT softdelete_erase('p', 48, cascade := true)}), 2, 'erase of a live row, with its cascade');
+is($node->safe_psql('postgres', q{SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c), (SELECT p_id IS NULL FROM l)}), '48|48|t', 'by the foreign keys');
+$node->safe_psql('postgres', q{DROP TABLE l; INSERT INTO p VALUES (48), (49); INSERT INTO c VALUES (48, 48), (49, 49)});
+# what a user sets before the library is there counts only if he may
+$node->safe_psql('postgres', q{CREATE ROLE viewers; GRANT SELECT ON p, c TO nobody; LOAD 'softdelete'; DELETE FROM p WHERE id = 49});
+$node->append_conf('postgresql.conf', "softdelete.viewer_role = 'viewers'");
+$node->reload;
+($ret, $out, $err) = $node->psql('postgres', q{SET ROLE nobody; SET softdelete.viewer_role = ''; SET softdelete.show_deleted = on;
+    SELECT softdelete.may_view_deleted(); SELECT count(*) FROM p});
+like($out, qr/^f$/m, 'softdelete.viewer_role set without the right');
+like($err, qr/permission denied to see deleted rows/, 'does not count');
+$node->append_conf('postgresql.conf', "softdelete.viewer_role = ''");
+$node->reload;
+$node->safe_psql('postgres', q{SELECT softdelete_undelete('p', 49, cascade := true)});
 # without a restart
 $node->safe_psql('postgres', q{ALTER DATABASE postgres SET session_preload_libraries = 'softdelete'});
 is($node->safe_psql('postgres', 'DELETE FROM p WHERE id = 1; SELECT count(*) FROM p'), 49, 'session_preload_libraries: deleted');
