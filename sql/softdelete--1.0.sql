@@ -294,6 +294,18 @@ AS 'MODULE_PATHNAME', 'softdelete_deletion_id';
 COMMENT ON FUNCTION softdelete.deletion_id() IS
 'the id of this transaction''s deletion, drawn on the first call; converted DELETEs use it';
 
+CREATE FUNCTION softdelete.deletion_time() RETURNS timestamptz
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_deletion_time';
+COMMENT ON FUNCTION softdelete.deletion_time() IS
+'when this transaction''s deletion began; converted DELETEs write it where the flag is a time';
+
+CREATE FUNCTION softdelete.deletion_time(deletion_id bigint) RETURNS timestamptz
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_deletion_time';
+COMMENT ON FUNCTION softdelete.deletion_time(bigint) IS
+'when a deletion began, now where that is not known; undelete uses it where the flag is a time';
+
 CREATE FUNCTION softdelete.require_live(rel regclass, live boolean, deletion_id bigint) RETURNS boolean
 LANGUAGE C VOLATILE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'softdelete_require_live';
@@ -324,14 +336,14 @@ AS 'MODULE_PATHNAME', 'softdelete_warn_if_not_preloaded';
 COMMENT ON FUNCTION softdelete.warn_if_not_preloaded() IS
 'warns when the library is in no preload setting';
 
-CREATE FUNCTION softdelete_register(rel regclass, cascade boolean DEFAULT true,
-    exclude regclass[] DEFAULT NULL, partial_unique boolean DEFAULT true,
-    retention interval DEFAULT NULL)
+CREATE FUNCTION softdelete_register(rel regclass, flag name DEFAULT NULL, live_value boolean DEFAULT true,
+    cascade boolean DEFAULT true, exclude regclass[] DEFAULT NULL, partial_unique boolean DEFAULT true,
+    retention interval DEFAULT NULL, dry_run boolean DEFAULT false)
 RETURNS TABLE (relation regclass, flag_column name, note text)
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_register';
-COMMENT ON FUNCTION softdelete_register(regclass, boolean, regclass[], boolean, interval) IS
-'registers table rel for soft delete, with cascade every table that a DELETE from it reaches over ON DELETE CASCADE, with partial_unique their unique keys made partial over live rows; exclude: tables whose rows may really go with a deleted parent; retention: how long deleted rows are kept by softdelete_purge, null for ever; returns the tables that it registered, their flag columns and what to know about them. Owner only (42501); refuses views and foreign, temporary, system, extension and single partition tables (42809, 0A000), a column deletion_id of somebody else (42701), and to rebuild the keys of a very large table, and to exclude a registered one (55000; the hint has the commands); a negative retention is 22023.';
+COMMENT ON FUNCTION softdelete_register(regclass, name, boolean, boolean, regclass[], boolean, interval, boolean) IS
+'registers table rel for soft delete, under a flag column that is added or, where flag names one that is there, taken over (boolean NOT NULL, live_value in a live row, or a timestamp, null in a live row); with cascade every table that a DELETE from it reaches over ON DELETE CASCADE, with partial_unique their unique keys made partial over live rows; exclude: tables whose rows may really go with a deleted parent; retention: how long deleted rows are kept by softdelete_purge, null for ever; dry_run: nothing is done, it is only said; returns the tables that it registered, their flag columns and what to know about them. Owner only (42501); refuses views and foreign, temporary, system, extension and single partition tables (42809, 0A000), a column deletion_id of somebody else (42701), and to rebuild the keys of a very large table, and to exclude a registered one (55000; the hint has the commands), a flag that does not fit (42804, 55000); a negative retention and live_value without flag are 22023.';
 
 CREATE FUNCTION softdelete_unregister(rel regclass, deleted_rows text DEFAULT 'refuse')
 RETURNS void
@@ -439,17 +451,21 @@ FROM pg_catalog.pg_trigger g
           AND p.objid = g.oid AND p.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
           AND p.refobjid = c.oid AND p.refobjsubid > 0
      JOIN pg_catalog.pg_attribute f ON f.attrelid = c.oid AND f.attnum = p.refobjsubid
-          AND f.atttypid = 'pg_catalog.bool'::pg_catalog.regtype
+          AND f.atttypid <> 'pg_catalog.int8'::pg_catalog.regtype
+     CROSS JOIN LATERAL (
+         SELECT pg_catalog.strpos(pg_catalog.encode(g.tgargs, 'escape'), 'live_value=false') > 0 AS value) d
      CROSS JOIN LATERAL (
          SELECT pg_catalog.sum(l.reltuples * (1 - l.deleted)) AS live_rows,
                 pg_catalog.sum(l.reltuples * l.deleted) AS deleted_rows
          FROM (SELECT NULLIF(r.reltuples, -1) AS reltuples,
-                      COALESCE((SELECT t.freq
-                                FROM pg_catalog.pg_stats x,
-                                     ROWS FROM (pg_catalog.unnest(x.most_common_vals::text::boolean[]),
-                                                pg_catalog.unnest(x.most_common_freqs)) t (live, freq)
+                      COALESCE((SELECT CASE WHEN f.atttypid <> 'pg_catalog.bool'::pg_catalog.regtype THEN 1 - x.null_frac
+                                            ELSE (SELECT t.freq
+                                                  FROM ROWS FROM (pg_catalog.unnest(x.most_common_vals::text::text[]),
+                                                                  pg_catalog.unnest(x.most_common_freqs)) t (flag, freq)
+                                                  WHERE t.flag::boolean = d.value) END
+                                FROM pg_catalog.pg_stats x
                                 WHERE x.schemaname = n.nspname AND x.tablename = r.relname
-                                  AND x.attname = f.attname AND NOT x.inherited AND NOT t.live), 0) AS deleted
+                                  AND x.attname = f.attname AND NOT x.inherited), 0) AS deleted
                FROM (SELECT tree.relid FROM pg_catalog.pg_partition_tree(c.oid) tree WHERE tree.isleaf
                      UNION SELECT c.oid WHERE c.relkind <> 'p') leaf
                     JOIN pg_catalog.pg_class r ON r.oid = leaf.relid

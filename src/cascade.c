@@ -415,7 +415,7 @@ is_being_deleted(SdRowset *found, int nkeys)
 		HeapTuple	tuple = ExecFetchSlotHeapTuple(slot, false, &should_free);
 		ItemPointerData next = tuple->t_data->t_ctid;
 		TransactionId maker = HeapTupleHeaderGetXmin(tuple->t_data);
-		bool		live = DatumGetBool(slot_getattr(slot, table.flag, &isnull));
+		bool		live = sd_slot_is_live(slot, &table);
 
 		/* another row in the place of a version that was rolled back? */
 		if (TransactionIdIsValid(updater) && maker != updater)

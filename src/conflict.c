@@ -88,8 +88,7 @@ sd_conflict_convert(Query *query, RangeTblEntry *rte, const SdTable *table)
 
 	if (conflict->arbiterElems)
 	{
-		Node	   *where = (Node *) makeVar(query->resultRelation, table->flag, BOOLOID, -1,
-											 InvalidOid, 0);
+		Node	   *where = (Node *) sd_live_condition(table, query->resultRelation);
 
 		conflict->arbiterWhere = conflict->arbiterWhere ?
 			make_and_qual(conflict->arbiterWhere, where) : where;
@@ -110,7 +109,7 @@ sd_conflict_convert(Query *query, RangeTblEntry *rte, const SdTable *table)
 		makeFuncExpr(function, BOOLOID,
 					 list_make3(makeConst(REGCLASSOID, -1, InvalidOid, sizeof(Oid),
 										  ObjectIdGetDatum(rte->relid), false, true),
-								makeVar(query->resultRelation, table->flag, BOOLOID, -1, InvalidOid, 0),
+								sd_live_condition(table, query->resultRelation),
 								makeVar(query->resultRelation, table->deletion_id, INT8OID, -1, InvalidOid, 0)),
 					 InvalidOid, InvalidOid, COERCE_EXPLICIT_CALL);
 	conflict->onConflictWhere = conflict->onConflictWhere ?
@@ -156,7 +155,7 @@ sd_conflict_keys(Relation rel, const SdTable *table, const Bitmapset *drawn)
 	List	   *keys = NIL;
 	ListCell   *lc;
 
-	foreach(lc, sd_full_keys(rel, table->flag))
+	foreach(lc, sd_full_keys(rel, table))
 	{
 		SdFullKey  *full = lfirst(lc);
 		SdFullKey  *copy;
@@ -217,8 +216,6 @@ find_holder(Relation heap, Relation index, FullKey *key, EState *estate, const S
 		index_rescan(scan, scankeys, n, NULL, 0);
 		while (!found && index_getnext_slot(scan, ForwardScanDirection, holder))
 		{
-			bool		null;
-
 			if (self && ItemPointerEquals(self, &holder->tts_tid))
 				continue;
 			if (scan->xs_recheck)
@@ -242,7 +239,7 @@ find_holder(Relation heap, Relation index, FullKey *key, EState *estate, const S
 			wait = TransactionIdIsValid(dirty.xmin) ? dirty.xmin : dirty.xmax;
 			if (TransactionIdIsValid(wait))
 				break;
-			found = live_too || !DatumGetBool(slot_getattr(holder, table->flag, &null));
+			found = live_too || !sd_slot_is_live(holder, table);
 		}
 		index_endscan(scan);
 		if (!TransactionIdIsValid(wait))
@@ -276,11 +273,7 @@ meets_live_row(ResultRelInfo *rel, TupleTableSlot *slot, EState *estate, const S
 		if (!sd_check_index_constraints(rel, slot, estate, &tid,
 										list_make1_oid(RelationGetRelid(index))) &&
 			table_tuple_fetch_row_version(rel->ri_RelationDesc, &tid, SnapshotAny, existing))
-		{
-			bool		null;
-
-			live = DatumGetBool(slot_getattr(existing, table->flag, &null));
-		}
+			live = sd_slot_is_live(existing, table);
 	}
 	ExecDropSingleTupleTableSlot(existing);
 	return live;
@@ -305,7 +298,7 @@ refuse_key(Relation rel, Relation index, TupleTableSlot *holder, const SdTable *
 	char	   *description = BuildIndexValueDescription(index, values, isnull);
 	const char *key = description ? psprintf("Key %s", description) : "The key";
 	bool		null;
-	bool		live = DatumGetBool(slot_getattr(holder, table->flag, &null));
+	bool		live = sd_slot_is_live(holder, table);
 	int64		deletion = DatumGetInt64(slot_getattr(holder, table->deletion_id, &null));
 
 	ereport(ERROR,
@@ -398,11 +391,9 @@ free_key(ResultRelInfo *rel, FullKey *key, TupleTableSlot *slot, EState *estate,
 	while (find_holder(rel->ri_RelationDesc, index, key, estate, table, values, isnull,
 					   kind == SD_NEW_IMAGE, old ? &old->tts_tid : NULL, holder))
 	{
-		bool		null;
-
 		if (kind == SD_NEW_ON_CONFLICT && meets_live_row(rel, slot, estate, table))
 			return;
-		if (DatumGetBool(slot_getattr(holder, table->flag, &null)) ||
+		if (sd_slot_is_live(holder, table) ||
 			sd_key_is_referenced(key->index) || is_referenced(rel->ri_RelationDesc, holder))
 			refuse_key(rel->ri_RelationDesc, index, holder, table, values, isnull, key->exclusion);
 		(void) sd_image_move(rel->ri_RelationDesc, holder, table);

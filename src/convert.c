@@ -86,7 +86,7 @@ deletion_id_call(void)
 static List *
 flag_target_list(Oid relid, const SdTable *table)
 {
-	return list_make2(makeTargetEntry(sd_deleted_flag(), table->flag,
+	return list_make2(makeTargetEntry(sd_deleted_flag(relid, table), table->flag,
 									  get_attname(relid, table->flag, false), false),
 					  makeTargetEntry(deletion_id_call(), table->deletion_id,
 									  get_attname(relid, table->deletion_id, false), false));
@@ -125,7 +125,7 @@ old_value(Var *var, replace_rte_variables_context *replace)
 	ReturningContext *context = replace->callback_arg;
 
 	if (var->varattno == context->table.flag)
-		return (Node *) sd_live_flag();
+		return (Node *) sd_live_flag(&context->table);
 	if (var->varattno == InvalidAttrNumber)
 	{
 		Relation	rel = table_open(context->relid, NoLock);
@@ -262,12 +262,14 @@ if_deleted(const MergeContext *context, Expr *deleted, Expr *otherwise)
 	NullTest   *has_id = makeNode(NullTest);
 	CaseWhen   *when = makeNode(CaseWhen);
 	CaseExpr   *choice = makeNode(CaseExpr);
+	Node	   *gone;
 
 	has_id->arg = (Expr *) merge_column(context, context->table.deletion_id);
 	has_id->nulltesttype = IS_NOT_NULL;
 	has_id->location = -1;
-	when->expr = make_andclause(list_make2(make_notclause((Expr *) merge_column(context, context->table.flag)),
-										   has_id));
+	gone = (Node *) sd_deleted_condition(&context->table, context->rti);
+	IncrementVarSublevelsUp(gone, context->depth, 0);
+	when->expr = make_andclause(list_make2(gone, has_id));
 	when->result = deleted;
 	when->location = -1;
 	choice->casetype = exprType((Node *) otherwise);
@@ -332,7 +334,7 @@ merge_value(Node *node, MergeContext *context)
 		if (var->varattno == InvalidAttrNumber)
 			return merge_row(var, context);
 		if (var->varattno == context->table.flag)
-			return if_deleted(context, sd_live_flag(), (Expr *) var);
+			return if_deleted(context, sd_live_flag(&context->table), (Expr *) var);
 		if (var->varattno == context->table.deletion_id)
 			return if_deleted(context, sd_old_column(var), (Expr *) var);
 		return node;

@@ -10,6 +10,7 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
 #include "access/xact.h"
@@ -29,11 +30,13 @@
 #include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 #include "utils/xid8.h"
 
@@ -41,6 +44,7 @@
 
 /* The deletion of the running transaction. */
 static int64 deletion_id = 0;	/* 0: none yet */
+static TimestampTz deletion_time = 0;	/* when it was drawn; the log has it too */
 static int32 statement_no = 0;	/* of the last statement logged, or the last
 								 * undelete */
 static List *returned = NIL;	/* Returned: tables of which rows of the deletion
@@ -162,7 +166,10 @@ int64
 sd_deletion_id(void)
 {
 	if (deletion_id == 0)
+	{
 		deletion_id = nextval_internal(sd_own_relation("deletion_id_seq"), false);
+		deletion_time = GetCurrentTimestamp();
+	}
 	return deletion_id;
 }
 
@@ -383,7 +390,7 @@ sd_deletion_log(List *counts, int named, ArrayType *root)
 		return;
 	}
 
-	values[4] = TimestampTzGetDatum(GetCurrentTimestamp());
+	values[4] = TimestampTzGetDatum(deletion_time);
 	values[5] = FullTransactionIdGetDatum(GetTopFullTransactionId());
 	values[6] = role_name(GetUserId());
 	values[7] = role_name(GetSessionUserId());
@@ -533,4 +540,38 @@ Datum
 softdelete_deletion_id(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_INT64(sd_deletion_id());
+}
+
+PG_FUNCTION_INFO_V1(softdelete_deletion_time);
+
+/*
+ * softdelete.deletion_time(): when this transaction's deletion began;
+ * softdelete.deletion_time(deletion_id): when that one did, and where that is not
+ * known, now.  For flags that say when a row was deleted.
+ */
+Datum
+softdelete_deletion_time(PG_FUNCTION_ARGS)
+{
+	Relation	rel;
+	SysScanDesc scan;
+	ScanKeyData key;
+	HeapTuple	tuple;
+	TimestampTz time = GetCurrentTransactionStartTimestamp();
+	bool		isnull;
+
+	if (PG_NARGS() == 0 || (!PG_ARGISNULL(0) && PG_GETARG_INT64(0) == deletion_id))
+	{
+		(void) sd_deletion_id();
+		PG_RETURN_TIMESTAMPTZ(deletion_time);
+	}
+	if (PG_ARGISNULL(0))
+		PG_RETURN_TIMESTAMPTZ(time);
+	rel = table_open(sd_own_relation("deletion"), AccessShareLock);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, PG_GETARG_DATUM(0));
+	scan = systable_beginscan(rel, RelationGetPrimaryKeyIndex(rel), true, GetActiveSnapshot(), 1, &key);
+	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
+		time = DatumGetTimestampTz(heap_getattr(tuple, 5, RelationGetDescr(rel), &isnull));
+	systable_endscan(scan);
+	table_close(rel, AccessShareLock);
+	PG_RETURN_TIMESTAMPTZ(time);
 }

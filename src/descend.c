@@ -24,10 +24,10 @@ flip_sql(const SdForeignKey *fkey, const SdTouched *child, const char *unless)
 	StringInfoData sql;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM " SD_ROWS_NAME " p WHERE ",
-					 sd_only(fkey->child), sd_quoted_relation(fkey->child), child->flag);
+	appendStringInfo(&sql, "UPDATE %s%s c SET %s FROM " SD_ROWS_NAME " p WHERE ",
+					 sd_only(fkey->child), sd_quoted_relation(fkey->child), child->set_live);
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
-	appendStringInfo(&sql, " AND NOT c.%s AND c.%s = p.deletion_id", child->flag, child->deletion_id);
+	appendStringInfo(&sql, " AND NOT %s AND c.%s = p.deletion_id", child->live, child->deletion_id);
 	if (unless)
 		appendStringInfo(&sql, " AND NOT %s", unless);
 	appendStringInfo(&sql, " RETURNING %s", sd_touched_columns(child, false, true));
@@ -52,8 +52,8 @@ note_taken(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey, S
 	appendStringInfo(&sql, "SELECT DISTINCT c.tableoid, c.ctid AS tid FROM %s%s c, " SD_ROWS_NAME " p WHERE ",
 					 sd_only(fkey->child), sd_quoted_relation(fkey->child));
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
-	appendStringInfo(&sql, " AND NOT c.%s AND c.%s = p.deletion_id AND %s",
-					 child->flag, child->deletion_id, taken);
+	appendStringInfo(&sql, " AND NOT %s AND c.%s = p.deletion_id AND %s",
+					 child->live, child->deletion_id, taken);
 	if (child->taken)
 		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_taken t"
 							   " WHERE t.tid = c.ctid AND t.tableoid = c.tableoid)");
@@ -123,7 +123,7 @@ pass_below(SdUndelete *undelete, const SdWork *work, const SdForeignKey *fkey, S
 					 sd_touched_columns(child, false, false),
 					 sd_only(fkey->child), sd_quoted_relation(fkey->child));
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", NULL);
-	appendStringInfo(&sql, " AND c.%s AND c.%s = p.deletion_id", child->flag, child->deletion_id);
+	appendStringInfo(&sql, " AND %s AND c.%s = p.deletion_id", child->live, child->deletion_id);
 	if (child->rows)
 		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_touched t"
 							   " WHERE t.tid = c.ctid AND t.tableoid = c.tableoid)");

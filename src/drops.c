@@ -20,6 +20,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
+#include "catalog/pg_type.h"
 #include "deletion.h"
 #include "drops.h"
 #include "image.h"
@@ -276,14 +277,14 @@ registered_table(const RangeVar *relation)
 	return OidIsValid(relid) && sd_registered(relid, NULL) ? relid : InvalidOid;
 }
 
-/* The guard does not fit a flag that may be null. */
+/* The guard does not fit a boolean flag that may be null, nor a time that may not. */
 static void
-refuse_null_flag(Oid relid)
+refuse_null_flag(Oid relid, const char *what)
 {
 	ereport(ERROR,
 			(errcode(ERRCODE_DEPENDENT_OBJECTS_STILL_EXIST),
-			 errmsg("cannot drop NOT NULL of column \"%s\" because table \"%s\" is registered",
-					sd_flag_name(relid), get_rel_name(relid)),
+			 errmsg("cannot %s NOT NULL of column \"%s\" because table \"%s\" is registered",
+					what, sd_flag_name(relid), get_rel_name(relid)),
 			 errhint("Run SELECT softdelete_unregister(%s).",
 					 quote_literal_cstr(sd_quoted_relation(sd_partition_root(relid))))));
 }
@@ -300,8 +301,17 @@ check_alter(const AlterTableStmt *alter, Oid relid)
 		if ((command->subtype == AT_DisableTrig || command->subtype == AT_EnableReplicaTrig) &&
 			strcmp(command->name, SD_GUARD_NAME) == 0)
 			refuse_guard(get_rel_name(relid), sd_quoted_relation(relid));
-		if (command->subtype == AT_DropNotNull && strcmp(command->name, sd_flag_name(relid)) == 0)
-			refuse_null_flag(relid);
+		if ((command->subtype == AT_DropNotNull || command->subtype == AT_SetNotNull) &&
+			strcmp(command->name, sd_flag_name(relid)) == 0)
+		{
+			SdTable		table;
+			bool		boolean;
+
+			(void) sd_registered(relid, &table);
+			boolean = sd_flag_type(&table) == BOOLOID;
+			if (boolean == (command->subtype == AT_DropNotNull))
+				refuse_null_flag(relid, boolean ? "drop" : "set");
+		}
 	}
 }
 
@@ -352,6 +362,6 @@ sd_guard_changed(Oid relid, const SdTable *before)
 
 	if (OidIsValid(relid) && SearchSysCacheExists1(RELOID, ObjectIdGetDatum(relid)) &&
 		(!sd_registered(relid, &table) || table.flag != before->flag ||
-		 table.deletion_id != before->deletion_id))
+		 table.kind != before->kind || table.deletion_id != before->deletion_id))
 		refuse_guard(get_rel_name(relid), sd_quoted_relation(relid));
 }

@@ -59,17 +59,13 @@ sd_full_keys_init(void)
 
 /* Is one of the index's conditions that the row is live? */
 bool
-sd_key_is_partial(Relation index, AttrNumber flag)
+sd_key_is_partial(Relation index, const SdTable *table)
 {
 	ListCell   *lc;
 
 	foreach(lc, RelationGetIndexPredicate(index))
-	{
-		Var		   *var = lfirst(lc);
-
-		if (IsA(var, Var) && var->varattno == flag)
+		if (sd_is_live_condition(table, lfirst(lc)))
 			return true;
-	}
 	return false;
 }
 
@@ -87,7 +83,7 @@ index_columns(Relation index)
 }
 
 static List *
-read_keys(Relation rel, AttrNumber flag)
+read_keys(Relation rel, const SdTable *table)
 {
 	List	   *keys = NIL;
 	ListCell   *lc;
@@ -97,7 +93,7 @@ read_keys(Relation rel, AttrNumber flag)
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
 		if ((index->rd_index->indisunique || index->rd_index->indisexclusion) &&
-			index->rd_index->indisready && !sd_key_is_partial(index, flag))
+			index->rd_index->indisready && !sd_key_is_partial(index, table))
 		{
 			SdFullKey  *key = palloc(sizeof(SdFullKey));
 
@@ -117,7 +113,7 @@ read_keys(Relation rel, AttrNumber flag)
  * until the next look at the catalogs.
  */
 List *
-sd_full_keys(Relation rel, AttrNumber flag)
+sd_full_keys(Relation rel, const SdTable *table)
 {
 	Oid			relid = RelationGetRelid(rel);
 	Entry	   *entry;
@@ -141,7 +137,7 @@ sd_full_keys(Relation rel, AttrNumber flag)
 		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "softdelete full keys",
 													  ALLOCSET_SMALL_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(context);
-		List	   *keys = read_keys(rel, flag);
+		List	   *keys = read_keys(rel, table);
 
 		MemoryContextSwitchTo(old);
 		if (entry->context)

@@ -4,9 +4,9 @@
 #ifndef SD_FULLKEYS_H
 #define SD_FULLKEYS_H
 
-#include "access/attnum.h"
 #include "nodes/bitmapset.h"
 #include "nodes/pg_list.h"
+#include "registry.h"
 #include "utils/relcache.h"
 
 typedef struct SdFullKey
@@ -16,8 +16,8 @@ typedef struct SdFullKey
 	Bitmapset  *used;			/* those and the columns of its condition */
 } SdFullKey;
 
-extern bool sd_key_is_partial(Relation index, AttrNumber flag);
-extern List *sd_full_keys(Relation rel, AttrNumber flag);
+extern bool sd_key_is_partial(Relation index, const SdTable *table);
+extern List *sd_full_keys(Relation rel, const SdTable *table);
 extern void sd_full_keys_init(void);
 
 #endif							/* SD_FULLKEYS_H */

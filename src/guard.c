@@ -39,7 +39,6 @@ keep_row(Relation rel, HeapTuple row)
 	SdStatement statement = {0};
 	SdTable		table;
 	SdRoot	   *root;
-	bool		isnull;
 
 	if (!sd_registered(relid, &table))
 		ereport(ERROR,
@@ -47,12 +46,12 @@ keep_row(Relation rel, HeapTuple row)
 				 errmsg("table \"%s\" is not registered", RelationGetRelationName(rel)),
 				 errhint("Drop trigger \"%s\", and run SELECT softdelete_register(%s).",
 						 SD_GUARD_NAME, quote_literal_cstr(sd_quoted_relation(relid)))));
-	if (!DatumGetBool(heap_getattr(row, table.flag, RelationGetDescr(rel), &isnull)))
+	if (!sd_tuple_is_live(row, RelationGetDescr(rel), &table))
 		return;
 	values[0] = PointerGetDatum(&row->t_self);
 	values[1] = Int64GetDatum(sd_deletion_id());
-	statement.sql = psprintf("UPDATE ONLY %s t SET %s = false, %s = $2 WHERE t.ctid = $1",
-							 sd_quoted_relation(relid), quote_identifier(sd_flag_name(relid)),
+	statement.sql = psprintf("UPDATE ONLY %s t SET %s, %s = $2 WHERE t.ctid = $1",
+							 sd_quoted_relation(relid), sd_set_deleted_sql(relid, "$2"),
 							 quote_identifier(sd_deletion_id_name(relid)));
 	statement.kind = SD_RUN_FLAG;
 	statement.owner_of = relid;

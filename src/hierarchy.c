@@ -12,6 +12,7 @@
  */
 #include "postgres.h"
 
+#include "adopt.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
@@ -43,7 +44,8 @@ typedef struct Change
 	Oid			parent;
 	bool		was_registered;	/* the child */
 	char	   *deleted_rows;	/* DETACH: SQL that finds one */
-	char	   *flag;			/* DETACH, NO_INHERIT: of the child */
+	char	   *flag;			/* DETACH, NO_INHERIT: of the child; NULL: to be
+								 * named when it is registered again */
 	char	   *deletion_id;
 } Change;
 
@@ -125,8 +127,7 @@ give_up_guard(const Change *change)
 	LockRelationOid(change->child, AccessExclusiveLock);
 	if (!sd_registered(change->parent, NULL) || !sd_registered(change->child, NULL))
 		return;
-	if (strcmp(sd_flag_name(change->child), sd_flag_name(change->parent)) != 0 ||
-		strcmp(sd_deletion_id_name(change->child), sd_deletion_id_name(change->parent)) != 0)
+	if (!sd_same_columns(change->child, change->parent))
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot attach table \"%s\" to table \"%s\": they are registered with different columns",
@@ -151,7 +152,10 @@ add_change(List *changes, int kind, Oid parent, Oid child)
 	change->was_registered = OidIsValid(child) && sd_registered(child, NULL);
 	if ((kind == DETACH || kind == NO_INHERIT) && change->was_registered)
 	{
-		change->flag = sd_flag_name(child);
+		SdTable		table;
+
+		(void) sd_registered(child, &table);
+		change->flag = table.kind == SD_FLAG_LIVE ? sd_flag_name(child) : NULL;
 		change->deletion_id = sd_deletion_id_name(child);
 		change->deleted_rows = psprintf("SELECT 1 FROM %s t WHERE NOT %s",
 										sd_quoted_relation(child), sd_live_sql(child, "t"));

@@ -35,12 +35,17 @@
 #include "utils/ruleutils.h"
 #include "utils/snapmgr.h"
 
-/* Is this a column that an image carries under its name? */
+/*
+ * Is this a column that an image carries under its name?  A flag that says when
+ * the row was deleted is one.
+ */
 static bool
 is_carried(Form_pg_attribute att, const SdTable *table)
 {
+	bool		says_when = table->kind == SD_FLAG_TIME || table->kind == SD_FLAG_TIMETZ;
+
 	return !att->attisdropped && !att->attgenerated &&
-		att->attnum != table->flag && att->attnum != table->deletion_id;
+		(att->attnum != table->flag || says_when) && att->attnum != table->deletion_id;
 }
 
 /* ---------- out of the table ---------- */
@@ -227,6 +232,21 @@ image_value(Oid relid, AttrNumber att)
 					sd_type_name(get_atttype(relid, att)));
 }
 
+/* SQL for the flag of an image i that is a deleted row again; palloc'd. */
+static char *
+deleted_flag(Oid relid, AttrNumber flag)
+{
+	char	   *otherwise = sd_deleted_value_sql(relid, "i.deletion_id");
+	char	   *name = get_attname(relid, flag, false);
+	SdTable		table;
+
+	(void) sd_registered(relid, &table);
+	if (table.kind == SD_FLAG_LIVE || table.kind == SD_FLAG_DELETED)
+		return otherwise;
+	return psprintf("COALESCE(CASE WHEN %s = ANY (i.columns) THEN %s END, %s)",
+					quote_literal_cstr(name), image_value(relid, flag), otherwise);
+}
+
 /*
  * Of the images those for which the condition holds.  It knows an image as c,
  * with these columns as k<attribute number>, and a further rowset.  "latest": of
@@ -290,7 +310,7 @@ insert_statement(Oid relid)
 		Form_pg_attribute att = TupleDescAttr(desc, i);
 		Node	   *value;
 
-		if (!is_carried(att, &table))
+		if (!is_carried(att, &table) || att->attnum == table.flag)
 			continue;
 		value = build_column_default(rel, att->attnum);
 		appendStringInfo(&columns, "%s, ", quote_identifier(NameStr(att->attname)));
@@ -301,9 +321,10 @@ insert_statement(Oid relid)
 	sd_portable_end(nestlevel);
 	table_close(rel, AccessShareLock);
 	return psprintf("INSERT INTO %s (%s%s, %s) OVERRIDING SYSTEM VALUE"
-					" SELECT %sfalse, i.deletion_id FROM softdelete_images i",
+					" SELECT %s%s, i.deletion_id FROM softdelete_images i",
 					sd_quoted_relation(relid), columns.data, quote_identifier(sd_flag_name(relid)),
-					quote_identifier(sd_deletion_id_name(relid)), values.data);
+					quote_identifier(sd_deletion_id_name(relid)), values.data,
+					deleted_flag(relid, table.flag));
 }
 
 static void
@@ -453,7 +474,7 @@ sd_images_as_rows(Oid relid)
 			appendStringInfo(&sql, ", i.deletion_id AS %s", name);
 		else if (att->attnum == table.flag)
 			appendStringInfo(&sql, ", %s AS %s",
-							 deparse_expression((Node *) sd_live_flag(), NIL, false, false), name);
+							 deparse_expression((Node *) sd_live_flag(&table), NIL, false, false), name);
 		else if (is_carried(att, &table))
 			appendStringInfo(&sql, ", CASE WHEN %s = ANY (i.columns) THEN %s ELSE %s END AS %s",
 							 quote_literal_cstr(NameStr(att->attname)), image_value(relid, att->attnum),

@@ -55,11 +55,25 @@ names_column(Node *node, const char *name)
 static Node *
 and_live(Node *condition, Oid relid)
 {
-	ColumnRef  *live = makeNode(ColumnRef);
+	ColumnRef  *flag = makeNode(ColumnRef);
+	Node	   *live = (Node *) flag;
+	SdTable		table;
 
-	live->fields = list_make1(makeString(sd_flag_name(relid)));
-	live->location = -1;
-	return condition ? (Node *) makeBoolExpr(AND_EXPR, list_make2(condition, live), -1) : (Node *) live;
+	(void) sd_registered(relid, &table);
+	flag->fields = list_make1(makeString(sd_flag_name(relid)));
+	flag->location = -1;
+	if (table.kind == SD_FLAG_DELETED)
+		live = (Node *) makeBoolExpr(NOT_EXPR, list_make1(flag), -1);
+	else if (table.kind != SD_FLAG_LIVE)
+	{
+		NullTest   *test = makeNode(NullTest);
+
+		test->arg = (Expr *) flag;
+		test->nulltesttype = IS_NULL;
+		test->location = -1;
+		live = (Node *) test;
+	}
+	return condition ? (Node *) makeBoolExpr(AND_EXPR, list_make2(condition, live), -1) : live;
 }
 
 static void
@@ -176,7 +190,7 @@ add_unique(Oid relid, const Constraint *constraint)
 		appendStringInfoChar(&sql, ')');
 	if (constraint->indexspace)
 		appendStringInfo(&sql, " TABLESPACE %s", quote_identifier(constraint->indexspace));
-	appendStringInfo(&sql, " WHERE %s", quote_identifier(sd_flag_name(relid)));
+	appendStringInfo(&sql, " WHERE %s", sd_live_sql(relid, NULL));
 	sd_run_utility(sql.data);
 	sd_keys_mark(get_relname_relid(name, get_rel_namespace(relid)));
 	notice_partial(relid, name);
@@ -199,7 +213,7 @@ use_partial_index(Oid relid, const SdTable *table, const Constraint *constraint)
 	rel = index_open(index, AccessShareLock);
 	partial = rel->rd_index->indrelid == relid && rel->rd_index->indisunique &&
 		rel->rd_index->indisvalid && list_length(RelationGetIndexPredicate(rel)) == 1 &&
-		sd_key_is_partial(rel, table->flag);
+		sd_key_is_partial(rel, table);
 	index_close(rel, NoLock);
 	if (!partial)
 		return false;
@@ -273,7 +287,7 @@ alter_table(AlterTableStmt *statement, SdKeyDdl *ddl)
 		Relation	rel = table_open(relid, AccessShareLock);
 
 		ddl->relid = relid;
-		ddl->flag = table.flag;
+		ddl->table = table;
 		ddl->known = RelationGetIndexList(rel);
 		table_close(rel, NoLock);
 	}
@@ -329,7 +343,7 @@ reference_key(const Constraint *constraint)
 		return;
 	relid = registered_table(constraint->pktable, &table);
 	if (OidIsValid(relid))
-		sd_keys_make_referable(relid, table.flag, constraint->pk_attrs);
+		sd_keys_make_referable(relid, &table, constraint->pk_attrs);
 }
 
 /* The same for an element of a table's definition. */
@@ -396,6 +410,8 @@ sd_keyddl_prepare(Node *utility, SdKeyDdl *ddl)
 void
 sd_keyddl_done(const SdKeyDdl *ddl)
 {
-	if (OidIsValid(ddl->relid) && sd_registered(ddl->relid, NULL))
-		sd_keys_make_new_partial(ddl->relid, ddl->flag, ddl->known);
+	SdTable		table;
+
+	if (OidIsValid(ddl->relid) && sd_registered(ddl->relid, &table))
+		sd_keys_make_new_partial(ddl->relid, &table, ddl->known);
 }

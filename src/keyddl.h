@@ -4,14 +4,14 @@
 #ifndef SD_KEYDDL_H
 #define SD_KEYDDL_H
 
-#include "access/attnum.h"
 #include "nodes/parsenodes.h"
+#include "registry.h"
 
 /* What sd_keyddl_done() has to look at after the statement. */
 typedef struct SdKeyDdl
 {
 	Oid			relid;			/* table to which keys may be added, or InvalidOid */
-	AttrNumber	flag;			/* of the table */
+	SdTable		table;
 	List	   *known;			/* its indexes before */
 } SdKeyDdl;
 

@@ -126,26 +126,24 @@ deparse(Node *expression, Oid relid)
 
 /* A condition with "and the row is live" added, or with it taken out; NULL for none. */
 static Node *
-with_live(Node *predicate, AttrNumber flag)
+with_live(Node *predicate, const SdTable *table)
 {
-	Expr	   *live = (Expr *) makeVar(1, flag, BOOLOID, -1, InvalidOid, 0);
+	Expr	   *live = sd_live_condition(table, 1);
 	List	   *conditions = list_copy(make_ands_implicit((Expr *) predicate));
 
 	return (Node *) make_ands_explicit(lappend(conditions, live));
 }
 
 static Node *
-without_live(Node *predicate, AttrNumber flag)
+without_live(Node *predicate, const SdTable *table)
 {
 	List	   *kept = NIL;
 	ListCell   *lc;
 
 	foreach(lc, make_ands_implicit((Expr *) predicate))
 	{
-		Var		   *var = lfirst(lc);
-
-		if (!(IsA(var, Var) && var->varattno == flag))
-			kept = lappend(kept, var);
+		if (!sd_is_live_condition(table, lfirst(lc)))
+			kept = lappend(kept, lfirst(lc));
 	}
 	return kept == NIL ? NULL : (Node *) make_ands_explicit(kept);
 }
@@ -361,7 +359,7 @@ replace_key(const Key *key, Node *predicate)
  * this key; its quoted name, or NULL.
  */
 static char *
-prepared_index(Relation rel, const Key *key, AttrNumber flag)
+prepared_index(Relation rel, const Key *key, const SdTable *table)
 {
 	char	   *wanted;
 	char	   *found = NULL;
@@ -369,14 +367,14 @@ prepared_index(Relation rel, const Key *key, AttrNumber flag)
 
 	if (key->exclusion)
 		return NULL;
-	wanted = deparse(with_live(key->predicate, flag), key->relid);
+	wanted = deparse(with_live(key->predicate, table), key->relid);
 	foreach(lc, RelationGetIndexList(rel))
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
 		if (found == NULL && RelationGetRelid(index) != key->index &&
 			index->rd_index->indisunique && index->rd_index->indisvalid &&
-			sd_key_is_partial(index, flag))
+			sd_key_is_partial(index, table))
 		{
 			char	   *definition = definition_without_predicate(index, InvalidOid);
 
@@ -444,7 +442,7 @@ is_large(Relation rel)
 
 /* The commands that build an index without a lock that everybody waits for. */
 static void
-refuse_large(Relation rel, List *keys, AttrNumber flag)
+refuse_large(Relation rel, List *keys, const SdTable *table)
 {
 	StringInfoData commands;
 	char	   *relation = sd_quoted_relation(RelationGetRelid(rel));
@@ -456,7 +454,7 @@ refuse_large(Relation rel, List *keys, AttrNumber flag)
 	foreach(lc, keys)
 	{
 		Key		   *key = lfirst(lc);
-		char	   *predicate = deparse(with_live(key->predicate, flag), key->relid);
+		char	   *predicate = deparse(with_live(key->predicate, table), key->relid);
 
 		appendStringInfo(&commands, "\nCREATE UNIQUE INDEX CONCURRENTLY %s%s WHERE %s;",
 						 quote_identifier(makeObjectName(key->name, NULL, "live")),
@@ -473,7 +471,7 @@ refuse_large(Relation rel, List *keys, AttrNumber flag)
 
 /* The full keys of a table that can be partial (Key); the others are noted. */
 static List *
-full_keys(Relation rel, AttrNumber flag, StringInfo note)
+full_keys(Relation rel, const SdTable *table, StringInfo note)
 {
 	List	   *keys = NIL;
 	ListCell   *lc;
@@ -482,7 +480,7 @@ full_keys(Relation rel, AttrNumber flag, StringInfo note)
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
-		if (is_key(index) && !index->rd_rel->relispartition && !sd_key_is_partial(index, flag))
+		if (is_key(index) && !index->rd_rel->relispartition && !sd_key_is_partial(index, table))
 		{
 			const char *reason = reason_to_stay_full(index);
 
@@ -503,10 +501,10 @@ full_keys(Relation rel, AttrNumber flag, StringInfo note)
  * exclusion constraints, which cannot be built CONCURRENTLY, stay.
  */
 void
-sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note)
+sd_keys_make_partial(Oid relid, const SdTable *table, StringInfo note)
 {
 	Relation	rel = table_open(relid, NoLock);
-	List	   *keys = full_keys(rel, flag, note);
+	List	   *keys = full_keys(rel, table, note);
 	bool		large = keys != NIL && is_large(rel);
 	List	   *refused = NIL;
 	List	   *prepared = NIL;
@@ -516,7 +514,7 @@ sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note)
 	foreach(lc, keys)
 	{
 		Key		   *key = lfirst(lc);
-		char	   *index = prepared_index(rel, key, flag);
+		char	   *index = prepared_index(rel, key, table);
 
 		if (index == NULL && large && key->exclusion)
 		{
@@ -529,7 +527,7 @@ sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note)
 		prepared = lappend(prepared, index);
 	}
 	if (refused)
-		refuse_large(rel, refused, flag);
+		refuse_large(rel, refused, table);
 	table_close(rel, NoLock);
 	forboth(lc, keys, lp, prepared)
 	{
@@ -538,7 +536,7 @@ sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note)
 		if (lfirst(lp))
 			take_prepared(key, lfirst(lp));
 		else
-			replace_key(key, with_live(key->predicate, flag));
+			replace_key(key, with_live(key->predicate, table));
 		if (OidIsValid(key->constraint) && !key->exclusion)
 			appendStringInfo(note, "%sconstraint %s became an index",
 							 note->len ? "; " : "", quote_identifier(key->name));
@@ -550,17 +548,17 @@ sd_keys_make_partial(Oid relid, AttrNumber flag, StringInfo note)
  * it, and nothing else.  True if so no unique key is left full that need not.
  */
 bool
-sd_keys_take_prepared(Oid relid, AttrNumber flag, StringInfo note)
+sd_keys_take_prepared(Oid relid, const SdTable *table, StringInfo note)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	bool		taken = false;
 	bool		left = false;
 	ListCell   *lc;
 
-	foreach(lc, full_keys(rel, flag, note))
+	foreach(lc, full_keys(rel, table, note))
 	{
 		Key		   *key = lfirst(lc);
-		char	   *index = prepared_index(rel, key, flag);
+		char	   *index = prepared_index(rel, key, table);
 
 		if (index)
 		{
@@ -585,10 +583,10 @@ sd_keys_take_prepared(Oid relid, AttrNumber flag, StringInfo note)
  * indexes, because they are new; says so in a NOTICE.
  */
 void
-sd_keys_make_new_partial(Oid relid, AttrNumber flag, List *known)
+sd_keys_make_new_partial(Oid relid, const SdTable *table, List *known)
 {
 	Relation	rel = table_open(relid, NoLock);
-	List	   *keys = full_keys(rel, flag, NULL);
+	List	   *keys = full_keys(rel, table, NULL);
 	ListCell   *lc;
 
 	table_close(rel, NoLock);
@@ -598,7 +596,7 @@ sd_keys_make_new_partial(Oid relid, AttrNumber flag, List *known)
 
 		if (list_member_oid(known, key->index))
 			continue;
-		replace_key(key, with_live(key->predicate, flag));
+		replace_key(key, with_live(key->predicate, table));
 		ereport(NOTICE,
 				(errmsg("unique key \"%s\" of registered table \"%s\" is partial over live rows",
 						key->name, get_rel_name(relid))));
@@ -610,7 +608,7 @@ sd_keys_make_new_partial(Oid relid, AttrNumber flag, List *known)
  * AccessExclusiveLock and has just unregistered it.
  */
 void
-sd_keys_make_full(Oid relid, AttrNumber flag)
+sd_keys_make_full(Oid relid, const SdTable *table)
 {
 	Relation	rel = table_open(relid, NoLock);
 	List	   *keys = NIL;
@@ -620,7 +618,7 @@ sd_keys_make_full(Oid relid, AttrNumber flag)
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
-		if (is_key(index) && !index->rd_rel->relispartition && sd_key_is_partial(index, flag))
+		if (is_key(index) && !index->rd_rel->relispartition && sd_key_is_partial(index, table))
 			keys = lappend(keys, read_key(index));
 		index_close(index, NoLock);
 	}
@@ -629,18 +627,18 @@ sd_keys_make_full(Oid relid, AttrNumber flag)
 	{
 		Key		   *key = lfirst(lc);
 
-		replace_key(key, without_live(key->predicate, flag));
+		replace_key(key, without_live(key->predicate, table));
 	}
 }
 
 /* Is the index over just these columns (names), in any order, of live rows? */
 static bool
-is_key_over(Relation index, AttrNumber flag, List *columns)
+is_key_over(Relation index, const SdTable *table, List *columns)
 {
 	Form_pg_index form = index->rd_index;
 
 	if (!form->indisunique || form->indisexclusion || form->indnkeyatts != list_length(columns) ||
-		list_length(RelationGetIndexPredicate(index)) != 1 || !sd_key_is_partial(index, flag))
+		list_length(RelationGetIndexPredicate(index)) != 1 || !sd_key_is_partial(index, table))
 		return false;
 	for (int i = 0; i < form->indnkeyatts; i++)
 	{
@@ -660,7 +658,7 @@ is_key_over(Relation index, AttrNumber flag, List *columns)
  * reference it; says so in a NOTICE.  Nothing happens where there is none.
  */
 void
-sd_keys_make_referable(Oid relid, AttrNumber flag, List *columns)
+sd_keys_make_referable(Oid relid, const SdTable *table, List *columns)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	Key		   *key = NULL;
@@ -670,7 +668,7 @@ sd_keys_make_referable(Oid relid, AttrNumber flag, List *columns)
 	{
 		Relation	index = index_open(lfirst_oid(lc), AccessShareLock);
 
-		if (!index->rd_rel->relispartition && is_key_over(index, flag, columns))
+		if (!index->rd_rel->relispartition && is_key_over(index, table, columns))
 			key = read_key(index);
 		index_close(index, NoLock);
 	}

@@ -22,8 +22,8 @@ count_deleted(const SdUndelete *undelete, const SdTouched *table, SdRowset *take
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT 1 FROM %s c, " SD_ROWS_NAME " s"
-					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND NOT c.%s",
-					 sd_quoted_relation(table->relid), table->flag);
+					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND NOT %s",
+					 sd_quoted_relation(table->relid), table->live);
 	if (taken_back == NULL)
 		return 0;
 	rows = sd_touched_run(undelete, table, SD_RUN_PHYSICAL, sql.data, NULL, 1,

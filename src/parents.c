@@ -47,9 +47,9 @@ dead_parents(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey)
 						 sd_fkey_column(column, "p", NULL, fkey->parent, fkey->parent_att[i]),
 						 fkey->parent_att[i]);
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "WITH locked AS MATERIALIZED (SELECT %sp.%s AS deletion_id, p.%s AS live"
+	appendStringInfo(&sql, "WITH locked AS MATERIALIZED (SELECT %sp.%s AS deletion_id, %s AS live"
 					 " FROM %s%s p WHERE EXISTS (SELECT FROM " SD_ROWS_NAME " c WHERE c.flipped AND ",
-					 columns.data, parent->deletion_id, parent->flag,
+					 columns.data, parent->deletion_id, sd_live_sql(parent->relid, "p"),
 					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent));
 	sd_fkey_match(&sql, fkey, "p", NULL, "c", SD_KEY_PREFIX);
 	appendStringInfoString(&sql, ") FOR KEY SHARE OF p) SELECT ");
@@ -153,10 +153,10 @@ take_back(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey, SdRo
 	int64		n;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s c SET %s = false FROM " SD_ROWS_NAME " s, softdelete_dead p"
-					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND c.%s"
+	appendStringInfo(&sql, "UPDATE %s c SET %s FROM " SD_ROWS_NAME " s, softdelete_dead p"
+					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND %s"
 					 " AND s.flipped AND NOT s.upper AND %s AND ",
-					 sd_quoted_relation(child->relid), child->flag, child->flag,
+					 sd_quoted_relation(child->relid), sd_set_deleted_sql(child->relid, "s.deletion_id"), child->live,
 					 orphans ? "p.deletion_id IS DISTINCT FROM s.deletion_id" : "p.deletion_id = s.deletion_id");
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "s", SD_KEY_PREFIX);
 	appendStringInfoString(&sql, " RETURNING c.tableoid, c.ctid AS tid");
@@ -188,9 +188,9 @@ needed_parents(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey,
 	for (int i = 0; i < fkey->nkeys; i++)
 		appendStringInfo(&sql, "p." SD_KEY_PREFIX "%d, ", fkey->parent_att[i]);
 	appendStringInfo(&sql, "p.deletion_id FROM %s c, " SD_ROWS_NAME " s, softdelete_dead p"
-					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND c.%s AND s.flipped"
+					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND %s AND s.flipped"
 					 " AND (s.upper OR p.deletion_id IS DISTINCT FROM s.deletion_id) AND ",
-					 sd_quoted_relation(child->relid), child->flag);
+					 sd_quoted_relation(child->relid), child->live);
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "s", SD_KEY_PREFIX);
 	return sd_touched_run(undelete, child, SD_RUN_PHYSICAL, sql.data, NULL, 2, SD_ROWS_NAME, child->rows,
 				  "softdelete_dead", dead);
@@ -260,9 +260,9 @@ restore_parents(SdUndelete *undelete, const SdForeignKey *fkey, SdRowset *needed
 	if (!OidIsValid(parent->named))
 		parent->named = parent->relid;
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM softdelete_needed n WHERE NOT c.%s AND ",
+	appendStringInfo(&sql, "UPDATE %s%s c SET %s FROM softdelete_needed n WHERE NOT %s AND ",
 					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent),
-					 parent->flag, parent->flag);
+					 parent->set_live, parent->live);
 	for (int i = 0; i < fkey->nkeys; i++)
 	{
 		appendStringInfoString(&sql, sep);

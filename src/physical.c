@@ -31,11 +31,7 @@ find_row(Relation rel, const SdTable *table)
 	slot = table_slot_create(rel, NULL);
 	scan = table_beginscan(rel, snapshot, 0, NULL);
 	while (!found && table_scan_getnextslot(scan, ForwardScanDirection, slot))
-	{
-		bool		isnull;
-
-		found = table == NULL || !DatumGetBool(slot_getattr(slot, table->flag, &isnull));
-	}
+		found = table == NULL || !sd_slot_is_live(slot, table);
 	table_endscan(scan);
 	ExecDropSingleTupleTableSlot(slot);
 	UnregisterSnapshot(snapshot);

@@ -12,6 +12,7 @@
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/transam.h"
+#include "access/xact.h"
 #include "catalog/catalog.h"
 #include "catalog/dependency.h"
 #include "catalog/namespace.h"
@@ -24,6 +25,7 @@
 #include "commands/comment.h"
 #include "commands/extension.h"
 #include "commands/trigger.h"
+#include "adopt.h"
 #include "compat.h"
 #include "deletion.h"
 #include "fkey.h"
@@ -45,6 +47,7 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -53,6 +56,7 @@
 #define OTHER_FLAG_NAME "softdelete_active"
 #define DELETION_ID_NAME "deletion_id"
 #define FLAG_COMMENT "softdelete: is the row live?"
+#define DELETED_FLAG_COMMENT "softdelete: is the row deleted?"
 #define DELETION_ID_COMMENT "softdelete: the deletion that took the row last"
 
 /* ---------- what can be registered ---------- */
@@ -299,46 +303,77 @@ sd_register_ids(Oid relid)
 	advance_ids(relid, sd_deletion_id_name(relid));
 }
 
+static void
+add_column(Oid relid, const char *name, const char *type, const char *comment)
+{
+	if (name_is_taken(relid, name))
+		refuse_taken(relid, name);
+	sd_run_utility(psprintf("ALTER TABLE %s ADD COLUMN %s %s", sd_quoted_relation(relid),
+							quote_identifier(name), type));
+	sd_run_utility(psprintf("COMMENT ON COLUMN %s.%s IS %s", sd_quoted_relation(relid),
+							quote_identifier(name), quote_literal_cstr(comment)));
+}
+
 /*
- * Adds the two columns, or finds those that an earlier registration has left.
- * Adding them rewrites nothing: the default is a constant.
+ * The flag that an earlier registration has added, or the one that the caller wants,
+ * or a new one.  Adding it rewrites nothing: the default is a constant.
  */
 static void
-add_columns(Oid relid, char **flag, char **deletion_id)
+find_flag(Oid relid, const SdWantedFlag *wanted, SdColumns *columns)
+{
+	Relation	rel = table_open(relid, AccessShareLock);
+	char	   *live = column_with_comment(rel, FLAG_COMMENT, BOOLOID);
+	char	   *deleted = column_with_comment(rel, DELETED_FLAG_COMMENT, BOOLOID);
+
+	table_close(rel, NoLock);
+	columns->adopted = false;
+	if (sd_flag_adopted(relid, wanted, columns))
+		return;
+	columns->flag = live ? live : deleted;
+	columns->live_value = live != NULL || deleted == NULL;
+	if (columns->flag)
+		return;
+	if (wanted->name && !wanted->below)
+	{
+		columns->flag = pstrdup(wanted->name);
+		columns->live_value = wanted->live_value;
+	}
+	else
+		columns->flag = name_is_taken(relid, FLAG_NAME) ? OTHER_FLAG_NAME : FLAG_NAME;
+	add_column(relid, columns->flag, columns->live_value ? "boolean NOT NULL DEFAULT true" :
+			   "boolean NOT NULL DEFAULT false",
+			   columns->live_value ? FLAG_COMMENT : DELETED_FLAG_COMMENT);
+}
+
+/* Adds the two columns, or finds those that are there. */
+static void
+add_columns(Oid relid, const SdWantedFlag *wanted, SdColumns *columns)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 
-	*flag = column_with_comment(rel, FLAG_COMMENT, BOOLOID);
-	*deletion_id = column_with_comment(rel, DELETION_ID_COMMENT, INT8OID);
+	columns->deletion_id = column_with_comment(rel, DELETION_ID_COMMENT, INT8OID);
 	table_close(rel, NoLock);
-	if (*flag && *deletion_id)
+	find_flag(relid, wanted, columns);
+	if (columns->deletion_id)
 	{
-		advance_ids(relid, *deletion_id);
+		advance_ids(relid, columns->deletion_id);
 		return;
 	}
-	*flag = name_is_taken(relid, FLAG_NAME) ? OTHER_FLAG_NAME : FLAG_NAME;
-	*deletion_id = DELETION_ID_NAME;
-	if (name_is_taken(relid, *flag))
-		refuse_taken(relid, *flag);
-	if (name_is_taken(relid, *deletion_id))
-		refuse_taken(relid, *deletion_id);
-	sd_run_utility(psprintf("ALTER TABLE %s ADD COLUMN %s boolean NOT NULL DEFAULT true, ADD COLUMN %s bigint",
-							sd_quoted_relation(relid), *flag, *deletion_id));
-	sd_run_utility(psprintf("COMMENT ON COLUMN %s.%s IS %s", sd_quoted_relation(relid),
-							*flag, quote_literal_cstr(FLAG_COMMENT)));
-	sd_run_utility(psprintf("COMMENT ON COLUMN %s.%s IS %s", sd_quoted_relation(relid),
-							*deletion_id, quote_literal_cstr(DELETION_ID_COMMENT)));
+	columns->deletion_id = DELETION_ID_NAME;
+	add_column(relid, columns->deletion_id, "bigint", DELETION_ID_COMMENT);
 }
 
 /* The guard's arguments, as SQL: what is not the default. */
 static char *
-guard_arguments(bool full_keys, const char *retention)
+guard_arguments(bool live_value, bool full_keys, const char *retention)
 {
 	StringInfoData arguments;
 
 	initStringInfo(&arguments);
+	if (!live_value)
+		appendStringInfoString(&arguments, "'" SD_GUARD_LIVE_VALUE "=false'");
 	if (full_keys)
-		appendStringInfoString(&arguments, "'" SD_GUARD_PARTIAL_UNIQUE "=false'");
+		appendStringInfo(&arguments, "%s'" SD_GUARD_PARTIAL_UNIQUE "=false'", arguments.len ? ", " : "");
 	if (retention)
 		appendStringInfo(&arguments, "%s%s", arguments.len ? ", " : "",
 						 quote_literal_cstr(psprintf(SD_GUARD_RETENTION "=%s", retention)));
@@ -346,15 +381,14 @@ guard_arguments(bool full_keys, const char *retention)
 }
 
 static void
-add_guard(Oid relid, const char *flag, const char *deletion_id, bool full_keys,
-		  const char *retention)
+add_guard(Oid relid, const SdColumns *columns, bool full_keys, const char *retention)
 {
 	sd_run_utility(psprintf("CREATE OR REPLACE TRIGGER " SD_GUARD_NAME " BEFORE DELETE ON %s FOR EACH ROW"
 							" WHEN (OLD.%s IS NOT NULL OR OLD.%s IS NULL OR true)"
 							" EXECUTE FUNCTION " SD_SCHEMA ".softdelete_guard(%s)",
-							sd_quoted_relation(relid), quote_identifier(flag),
-							quote_identifier(deletion_id),
-							guard_arguments(full_keys, retention)));
+							sd_quoted_relation(relid), quote_identifier(columns->flag),
+							quote_identifier(columns->deletion_id),
+							guard_arguments(columns->live_value, full_keys, retention)));
 }
 
 /* Makes a table one that is not registered; on its own account, so that it passes. */
@@ -378,15 +412,34 @@ sd_tables_with_keys(Oid relid)
 
 /* Makes one table, whose columns are there, a registered one. */
 static void
-guard_table(Oid relid, const char *flag, const char *deletion_id, bool partial_unique,
-			const char *retention, StringInfo note)
+guard_table(Oid relid, const SdColumns *columns, bool partial_unique, const char *retention,
+			StringInfo note)
 {
 	ListCell   *lc;
 
 	if (partial_unique)
 		foreach(lc, sd_tables_with_keys(relid))
-			sd_keys_make_partial(lfirst_oid(lc), get_attnum(lfirst_oid(lc), flag), note);
-	add_guard(relid, flag, deletion_id, !partial_unique, retention);
+		{
+			SdTable		table = sd_flag_described(lfirst_oid(lc), columns);
+
+			sd_keys_make_partial(lfirst_oid(lc), &table, note);
+		}
+	add_guard(relid, columns, !partial_unique, retention);
+}
+
+/* The columns under which a table is registered. */
+static SdColumns
+columns_of(Oid relid)
+{
+	SdColumns	columns;
+	SdTable		table;
+
+	(void) sd_registered(relid, &table);
+	columns.flag = sd_flag_name(relid);
+	columns.deletion_id = sd_deletion_id_name(relid);
+	columns.live_value = table.kind != SD_FLAG_DELETED;
+	columns.adopted = false;
+	return columns;
 }
 
 /* Gives a registered table, and those that inherit from it, another retention. */
@@ -398,11 +451,11 @@ set_retention(Oid relid, const char *retention)
 	LockRelationOid(relid, AccessExclusiveLock);
 	foreach(lc, sd_tables_of(relid))
 	{
+		SdColumns	columns = columns_of(lfirst_oid(lc));
 		SdTable		table;
 
 		(void) sd_registered(lfirst_oid(lc), &table);
-		add_guard(lfirst_oid(lc), sd_flag_name(lfirst_oid(lc)), sd_deletion_id_name(lfirst_oid(lc)),
-				  table.full_keys, retention);
+		add_guard(lfirst_oid(lc), &columns, table.full_keys, retention);
 	}
 	CommandCounterIncrement();
 }
@@ -464,12 +517,13 @@ exclude_tables(ArrayType *tables)
 
 /*
  * Makes the columns of a table that was registered with another known again, for
- * a registration by itself.
+ * a registration by itself; flag: NULL if that is to be named then.
  */
 void
 sd_mark_columns(Oid relid, const char *flag, const char *deletion_id)
 {
-	CreateComments(relid, RelationRelationId, get_attnum(relid, flag), FLAG_COMMENT);
+	if (flag)
+		CreateComments(relid, RelationRelationId, get_attnum(relid, flag), FLAG_COMMENT);
 	CreateComments(relid, RelationRelationId, get_attnum(relid, deletion_id), DELETION_ID_COMMENT);
 }
 
@@ -534,8 +588,7 @@ sd_refuse_mixed_parents(Oid relid)
 							get_rel_name(relid), get_rel_name(parent)),
 					 errhint("Run ALTER TABLE %s NO INHERIT %s, or register that table before it has this child.",
 							 sd_quoted_relation(relid), sd_quoted_relation(parent))));
-		if (strcmp(sd_flag_name(relid), sd_flag_name(parent)) != 0 ||
-			strcmp(sd_deletion_id_name(relid), sd_deletion_id_name(parent)) != 0)
+		if (!sd_same_columns(relid, parent))
 			ereport(ERROR,
 					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 					 errmsg("table \"%s\" inherits from tables that are registered with different columns",
@@ -548,15 +601,15 @@ sd_refuse_mixed_parents(Oid relid)
 /*
  * Registers one table, and its inheritance children with it; NULL if it is
  * already, but ids that it has got since are seen.  Returns what to know about its
- * keys.
+ * keys; *adopted: did it have a flag of the application's?
  */
 static StringInfo
-register_one(Oid relid, bool partial_unique, const char *retention)
+register_one(Oid relid, const SdWantedFlag *wanted, bool partial_unique, const char *retention,
+			 bool *adopted)
 {
 	StringInfo	note;
 	Relation	rel;
-	char	   *flag;
-	char	   *deletion_id;
+	SdColumns	columns;
 	List	   *children;
 	ListCell   *lc;
 
@@ -585,16 +638,17 @@ register_one(Oid relid, bool partial_unique, const char *retention)
 
 	if (sd_excluded(relid))
 		sd_run_utility(psprintf("DROP TRIGGER " SD_EXCLUDED_NAME " ON %s", sd_quoted_relation(relid)));
-	add_columns(relid, &flag, &deletion_id);
+	add_columns(relid, wanted, &columns);
 	note = makeStringInfo();
-	guard_table(relid, flag, deletion_id, partial_unique, retention, note);
+	guard_table(relid, &columns, partial_unique, retention, note);
 	foreach(lc, children)
 		if (!sd_registered(lfirst_oid(lc), NULL))
-			guard_table(lfirst_oid(lc), flag, deletion_id, partial_unique, retention, note);
+			guard_table(lfirst_oid(lc), &columns, partial_unique, retention, note);
 	CommandCounterIncrement();
 	foreach(lc, children)
 		sd_refuse_mixed_parents(lfirst_oid(lc));
 	sd_event_log("register", 0, relid, 0);
+	*adopted = columns.adopted;
 	return note;
 }
 
@@ -614,11 +668,11 @@ sd_register_inherited(Oid relid)
 		if (sd_registered(lfirst_oid(lc), NULL))
 		{
 			SdTable		parent;
+			SdColumns	columns = columns_of(lfirst_oid(lc));
 			StringInfo	note = makeStringInfo();
 
 			(void) sd_registered(lfirst_oid(lc), &parent);
-			guard_table(relid, sd_flag_name(lfirst_oid(lc)), sd_deletion_id_name(lfirst_oid(lc)),
-						!parent.full_keys, sd_retention(lfirst_oid(lc)), note);
+			guard_table(relid, &columns, !parent.full_keys, sd_retention(lfirst_oid(lc)), note);
 			CommandCounterIncrement();
 			ereport(NOTICE,
 					(errmsg("table \"%s\" is registered with table \"%s\", from which it inherits",
@@ -649,26 +703,136 @@ cascading_children(Oid relid)
 	return tables;
 }
 
-static void
-return_row(ReturnSetInfo *result, Oid relid, StringInfo note)
+/* What softdelete_register() answers for one table. */
+typedef struct Answer
 {
+	Oid			relid;
+	char	   *flag;
+	StringInfo	note;
+} Answer;
+
+static Answer *
+make_answer(Oid relid, StringInfo note, bool adopted)
+{
+	Answer	   *answer = palloc(sizeof(Answer));
 	Relation	rel = table_open(relid, AccessShareLock);
+
+	note_parents(note, rel);
+	sd_note_uses(note, rel);
+	if (adopted)
+		sd_note_orphans(note, rel);
+	warn_about_children(rel);
+	table_close(rel, NoLock);
+	answer->relid = relid;
+	answer->flag = sd_flag_name(relid);
+	answer->note = note;
+	return answer;
+}
+
+static void
+return_row(ReturnSetInfo *result, const Answer *answer)
+{
 	Datum		values[3];
 	bool		nulls[3] = {0};
 	Name		flag = palloc0(NAMEDATALEN);
 
-	note_parents(note, rel);
-	warn_about_children(rel);
-	table_close(rel, NoLock);
-	namestrcpy(flag, sd_flag_name(relid));
-	values[0] = ObjectIdGetDatum(relid);
+	namestrcpy(flag, answer->flag);
+	values[0] = ObjectIdGetDatum(answer->relid);
 	values[1] = NameGetDatum(flag);
-	nulls[2] = note->len == 0;
-	values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(note->data);
+	nulls[2] = answer->note->len == 0;
+	values[2] = nulls[2] ? (Datum) 0 : CStringGetTextDatum(answer->note->data);
 	tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 }
 
-PG_FUNCTION_INFO_V1(softdelete_register);
+/* What the caller of softdelete_register() asked for. */
+typedef struct Request
+{
+	Oid			first;
+	SdWantedFlag flag;
+	bool		cascade;
+	ArrayType  *exclude;
+	bool		partial_unique;
+	const char *retention;		/* NULL: that of the first table */
+} Request;
+
+/* Registers all of it; returns a list of Answer. */
+static List *
+register_all(const Request *request)
+{
+	List	   *tables = list_make1_oid(request->first);
+	List	   *registered = NIL;
+	List	   *notes = NIL;
+	List	   *flags = NIL;
+	List	   *answers = NIL;
+	SdWantedFlag wanted = request->flag;
+	ListCell   *lc;
+	ListCell   *ln;
+	ListCell   *la;
+
+	if (request->exclude)
+		exclude_tables(request->exclude);
+	for (int i = 0; i < list_length(tables); i++)
+	{
+		Oid			relid = list_nth_oid(tables, i);
+		bool		adopted = false;
+		StringInfo	note;
+
+		sd_require_owner(relid);
+		note = register_one(relid, &wanted, request->partial_unique,
+							request->retention || i == 0 ? request->retention :
+							sd_retention(request->first), &adopted);
+		if (note == NULL && request->retention)
+			set_retention(relid, request->retention);
+		if (note == NULL && i == 0)
+		{
+			SdTable		table;
+
+			note = makeStringInfo();
+			(void) sd_registered(relid, &table);
+			sd_flag_require(relid, &wanted);
+			if (request->partial_unique && sd_keys_take_prepared(relid, &table, note) && table.full_keys)
+			{
+				SdColumns	columns = columns_of(relid);
+
+				add_guard(relid, &columns, false, sd_retention(relid));
+				CommandCounterIncrement();
+			}
+		}
+		if (note)
+		{
+			registered = lappend_oid(registered, relid);
+			notes = lappend(notes, note);
+			flags = lappend_int(flags, adopted);
+		}
+		if (i == 0 && wanted.name)
+		{
+			wanted.below = true;
+			wanted.type = get_atttype(relid, get_attnum(relid, wanted.name));
+		}
+		if (request->cascade)
+			tables = list_concat_unique_oid(tables, cascading_children(relid));
+	}
+	forthree(lc, registered, ln, notes, la, flags)
+		answers = lappend(answers, make_answer(lfirst_oid(lc), lfirst(ln), lfirst_int(la)));
+	return answers;
+}
+
+/* The same, and takes it back: nothing stays but the answers. */
+static List *
+register_dry(const Request *request)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	List	   *answers;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	answers = register_all(request);
+	RollbackAndReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return answers;
+}
 
 /* An interval as text that any session reads the same. */
 static char *
@@ -691,69 +855,47 @@ retention_text(Datum interval)
 	return text;
 }
 
+PG_FUNCTION_INFO_V1(softdelete_register);
+
 /*
- * softdelete_register(rel regclass, cascade boolean, exclude regclass[],
- * partial_unique boolean, retention interval) returns a row for each table that it registered, and one for rel.  Errors:
- * 22004, 42501, 42701, 42809, 0A000, 55000.
+ * softdelete_register(rel regclass, flag name, live_value boolean, cascade boolean,
+ * exclude regclass[], partial_unique boolean, retention interval, dry_run boolean)
+ * returns a row for each table that it registered, and one for rel.  Errors: 22004,
+ * 22023, 42501, 42701, 42804, 42809, 0A000, 55000.
  */
 Datum
 softdelete_register(PG_FUNCTION_ARGS)
 {
-	Oid			first;
-	bool		cascade = !PG_ARGISNULL(1) && PG_GETARG_BOOL(1);
-	bool		partial_unique = PG_ARGISNULL(3) || PG_GETARG_BOOL(3);
-	char	   *retention = PG_ARGISNULL(4) ? NULL : retention_text(PG_GETARG_DATUM(4));
-	List	   *tables;
-	List	   *registered = NIL;
-	List	   *notes = NIL;
+	Request		request = {0};
+	List	   *answers;
 	ListCell   *lc;
-	ListCell   *ln;
 
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("rel must not be null"),
 				 errhint("Name a table.")));
-	first = PG_GETARG_OID(0);
-	if (get_rel_name(first) == NULL)
+	request.first = PG_GETARG_OID(0);
+	if (get_rel_name(request.first) == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNDEFINED_TABLE),
-				 errmsg("relation with OID %u does not exist", first)));
+				 errmsg("relation with OID %u does not exist", request.first)));
+	request.flag.name = PG_ARGISNULL(1) ? NULL : NameStr(*PG_GETARG_NAME(1));
+	request.flag.live_value = PG_ARGISNULL(2) || PG_GETARG_BOOL(2);
+	request.cascade = !PG_ARGISNULL(3) && PG_GETARG_BOOL(3);
+	request.exclude = PG_ARGISNULL(4) ? NULL : PG_GETARG_ARRAYTYPE_P(4);
+	request.partial_unique = PG_ARGISNULL(5) || PG_GETARG_BOOL(5);
+	request.retention = PG_ARGISNULL(6) ? NULL : retention_text(PG_GETARG_DATUM(6));
+	if (request.flag.name == NULL && !request.flag.live_value)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("live_value must not be false without flag"),
+				 errhint("Name the column, for instance flag := 'is_deleted'.")));
 	InitMaterializedSRF(fcinfo, 0);
 	sd_warn_if_not_preloaded();
 
-	if (!PG_ARGISNULL(2))
-		exclude_tables(PG_GETARG_ARRAYTYPE_P(2));
-	tables = list_make1_oid(first);
-	for (int i = 0; i < list_length(tables); i++)
-	{
-		Oid			relid = list_nth_oid(tables, i);
-		StringInfo	note;
-
-		sd_require_owner(relid);
-		note = register_one(relid, partial_unique,
-							retention || i == 0 ? retention : sd_retention(first));
-		if (note == NULL && retention)
-			set_retention(relid, retention);
-		if (note == NULL && i == 0)
-		{
-			SdTable		table;
-
-			note = makeStringInfo();
-			(void) sd_registered(relid, &table);
-			if (partial_unique && sd_keys_take_prepared(relid, table.flag, note) && table.full_keys)
-				add_guard(relid, sd_flag_name(relid), sd_deletion_id_name(relid), false,
-						  sd_retention(relid));
-		}
-		if (note)
-		{
-			registered = lappend_oid(registered, relid);
-			notes = lappend(notes, note);
-		}
-		if (cascade)
-			tables = list_concat_unique_oid(tables, cascading_children(relid));
-	}
-	forboth(lc, registered, ln, notes)
-		return_row((ReturnSetInfo *) fcinfo->resultinfo, lfirst_oid(lc), lfirst(ln));
+	answers = !PG_ARGISNULL(7) && PG_GETARG_BOOL(7) ? register_dry(&request) : register_all(&request);
+	foreach(lc, answers)
+		return_row((ReturnSetInfo *) fcinfo->resultinfo, lfirst(lc));
 	return (Datum) 0;
 }

@@ -18,6 +18,8 @@
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
+#include "parser/parse_coerce.h"
+#include "parser/parse_func.h"
 #include "registry.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
@@ -122,6 +124,34 @@ guard_argument(const Trigger *trigger, const char *key)
 	return NULL;
 }
 
+static bool
+is_false(const Trigger *trigger, const char *key)
+{
+	const char *value = guard_argument(trigger, key);
+
+	return value != NULL && strcmp(value, "false") == 0;
+}
+
+/* Can the column be a flag?  Says of which kind. */
+static bool
+fits(Form_pg_attribute flag, bool live_value, SdTable *table)
+{
+	switch (flag->atttypid)
+	{
+		case BOOLOID:
+			table->kind = live_value ? SD_FLAG_LIVE : SD_FLAG_DELETED;
+			return flag->attnotnull;
+		case TIMESTAMPOID:
+			table->kind = SD_FLAG_TIME;
+			return !flag->attnotnull;
+		case TIMESTAMPTZOID:
+			table->kind = SD_FLAG_TIMETZ;
+			return !flag->attnotnull;
+		default:
+			return false;
+	}
+}
+
 /*
  * Reads flag and deletion_id from the guard's WHEN condition: they are the
  * first and the second column that it mentions.  False when they do not fit
@@ -142,12 +172,10 @@ read_guard(Relation rel, const Trigger *trigger, SdTable *table)
 		return false;
 	table->flag = linitial_node(Var, vars)->varattno;
 	table->deletion_id = lsecond_node(Var, vars)->varattno;
-	table->full_keys = guard_argument(trigger, SD_GUARD_PARTIAL_UNIQUE) &&
-		strcmp(guard_argument(trigger, SD_GUARD_PARTIAL_UNIQUE), "false") == 0;
+	table->full_keys = is_false(trigger, SD_GUARD_PARTIAL_UNIQUE);
 	return table->flag > 0 && table->flag <= desc->natts &&
 		table->deletion_id > 0 && table->deletion_id <= desc->natts &&
-		TupleDescAttr(desc, table->flag - 1)->atttypid == BOOLOID &&
-		TupleDescAttr(desc, table->flag - 1)->attnotnull &&
+		fits(TupleDescAttr(desc, table->flag - 1), !is_false(trigger, SD_GUARD_LIVE_VALUE), table) &&
 		TupleDescAttr(desc, table->deletion_id - 1)->atttypid == INT8OID;
 }
 
@@ -219,30 +247,170 @@ sd_registered(Oid relid, SdTable *table)
 	return entry->registered;
 }
 
-/* The condition under which a row of range-table entry "varno" is live. */
+/* ---------- what the flag says ---------- */
+
+Oid
+sd_flag_type(const SdTable *table)
+{
+	switch (table->kind)
+	{
+		case SD_FLAG_TIME:
+			return TIMESTAMPOID;
+		case SD_FLAG_TIMETZ:
+			return TIMESTAMPTZOID;
+		default:
+			return BOOLOID;
+	}
+}
+
+/* Does this value of the flag say that the row is live? */
+bool
+sd_flag_is_live(const SdTable *table, Datum value, bool isnull)
+{
+	switch (table->kind)
+	{
+		case SD_FLAG_LIVE:
+			return DatumGetBool(value);
+		case SD_FLAG_DELETED:
+			return !DatumGetBool(value);
+		default:
+			return isnull;
+	}
+}
+
+bool
+sd_slot_is_live(TupleTableSlot *slot, const SdTable *table)
+{
+	bool		isnull;
+	Datum		value = slot_getattr(slot, table->flag, &isnull);
+
+	return sd_flag_is_live(table, value, isnull);
+}
+
+bool
+sd_tuple_is_live(HeapTuple tuple, TupleDesc desc, const SdTable *table)
+{
+	bool		isnull;
+	Datum		value = heap_getattr(tuple, table->flag, desc, &isnull);
+
+	return sd_flag_is_live(table, value, isnull);
+}
+
+static Expr *
+null_test(Expr *flag, NullTestType type)
+{
+	NullTest   *test = makeNode(NullTest);
+
+	test->arg = flag;
+	test->nulltesttype = type;
+	test->location = -1;
+	return (Expr *) test;
+}
+
+/*
+ * The condition under which a row of range-table entry "varno" is live: as the
+ * planner has what a user would write, so that it matches partial indexes.
+ */
 Expr *
 sd_live_condition(const SdTable *table, Index varno)
 {
-	return (Expr *) makeVar(varno, table->flag, BOOLOID, -1, InvalidOid, 0);
+	Expr	   *flag = (Expr *) makeVar(varno, table->flag, sd_flag_type(table), -1, InvalidOid, 0);
+
+	switch (table->kind)
+	{
+		case SD_FLAG_LIVE:
+			return flag;
+		case SD_FLAG_DELETED:
+			return make_notclause(flag);
+		default:
+			return null_test(flag, IS_NULL);
+	}
 }
 
 Expr *
 sd_deleted_condition(const SdTable *table, Index varno)
 {
-	return make_notclause(sd_live_condition(table, varno));
+	Expr	   *flag = (Expr *) makeVar(varno, table->flag, sd_flag_type(table), -1, InvalidOid, 0);
+
+	switch (table->kind)
+	{
+		case SD_FLAG_LIVE:
+			return make_notclause(flag);
+		case SD_FLAG_DELETED:
+			return flag;
+		default:
+			return null_test(flag, IS_NOT_NULL);
+	}
 }
 
-/* The value of the flag in a deleted row, and in a live one. */
-Expr *
-sd_deleted_flag(void)
+/* Is this, of an index of the table, the condition that the row is live? */
+bool
+sd_is_live_condition(const SdTable *table, Node *condition)
 {
-	return (Expr *) makeBoolConst(false, false);
+	List	   *vars;
+
+	switch (table->kind)
+	{
+		case SD_FLAG_LIVE:
+			if (!IsA(condition, Var))
+				return false;
+			break;
+		case SD_FLAG_DELETED:
+			if (!is_notclause(condition) || !IsA(get_notclausearg((Expr *) condition), Var))
+				return false;
+			break;
+		default:
+			if (!IsA(condition, NullTest) || ((NullTest *) condition)->nulltesttype != IS_NULL ||
+				!IsA(((NullTest *) condition)->arg, Var))
+				return false;
+			break;
+	}
+	vars = pull_var_clause(condition, 0);
+	return linitial_node(Var, vars)->varattno == table->flag;
+}
+
+/*
+ * The value of the flag in a row of this table that is being deleted, and in a live
+ * one.  A time is that of the deletion, the same in all its rows and in the log.
+ */
+Expr *
+sd_deleted_flag(Oid relid, const SdTable *table)
+{
+	Oid			function;
+	Node	   *now;
+	Oid			type;
+	int32		typmod;
+	Oid			collation;
+
+	switch (table->kind)
+	{
+		case SD_FLAG_LIVE:
+			return (Expr *) makeBoolConst(false, false);
+		case SD_FLAG_DELETED:
+			return (Expr *) makeBoolConst(true, false);
+		default:
+			function = LookupFuncName(list_make2(makeString(SD_SCHEMA), makeString("deletion_time")),
+									  0, NULL, false);
+			now = (Node *) makeFuncExpr(function, TIMESTAMPTZOID, NIL, InvalidOid, InvalidOid,
+										COERCE_EXPLICIT_CALL);
+			get_atttypetypmodcoll(relid, table->flag, &type, &typmod, &collation);
+			return (Expr *) coerce_to_target_type(NULL, now, TIMESTAMPTZOID, type, typmod,
+												  COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);
+	}
 }
 
 Expr *
-sd_live_flag(void)
+sd_live_flag(const SdTable *table)
 {
-	return (Expr *) makeBoolConst(true, false);
+	switch (table->kind)
+	{
+		case SD_FLAG_LIVE:
+			return (Expr *) makeBoolConst(true, false);
+		case SD_FLAG_DELETED:
+			return (Expr *) makeBoolConst(false, false);
+		default:
+			return (Expr *) makeNullConst(sd_flag_type(table), -1, InvalidOid);
+	}
 }
 
 char *
@@ -265,11 +433,84 @@ sd_deletion_id_name(Oid relid)
 	return get_attname(relid, table.deletion_id, false);
 }
 
-/* SQL for "this row is live", the table being known by an alias; palloc'd. */
+static SdFlagKind
+flag_kind(Oid relid)
+{
+	SdTable		table;
+
+	if (!sd_registered(relid, &table))
+		elog(ERROR, "relation %u is not registered", relid);
+	return table.kind;
+}
+
+/*
+ * SQL for "this row is live", the table being known by an alias, or by none (NULL);
+ * palloc'd.  It binds as tightly as a column.
+ */
 char *
 sd_live_sql(Oid relid, const char *alias)
 {
-	return psprintf("%s.%s", alias, quote_identifier(sd_flag_name(relid)));
+	char	   *flag = psprintf("%s%s%s", alias ? alias : "", alias ? "." : "",
+								quote_identifier(sd_flag_name(relid)));
+
+	switch (flag_kind(relid))
+	{
+		case SD_FLAG_LIVE:
+			return flag;
+		case SD_FLAG_DELETED:
+			return psprintf("(NOT %s)", flag);
+		default:
+			return psprintf("(%s IS NULL)", flag);
+	}
+}
+
+/*
+ * The value of the flag in a row that a deletion takes, or has taken before, as SQL;
+ * "deletion" is SQL for its id; palloc'd.
+ */
+char *
+sd_deleted_value_sql(Oid relid, const char *deletion)
+{
+	switch (flag_kind(relid))
+	{
+		case SD_FLAG_LIVE:
+			return "false";
+		case SD_FLAG_DELETED:
+			return "true";
+		default:
+			return psprintf(SD_SCHEMA ".deletion_time(%s)", deletion);
+	}
+}
+
+/*
+ * Assignments for the SET list of an UPDATE, which make a row a deleted one of a
+ * deletion, or live; palloc'd.
+ */
+char *
+sd_set_deleted_sql(Oid relid, const char *deletion)
+{
+	return psprintf("%s = %s", quote_identifier(sd_flag_name(relid)),
+					sd_deleted_value_sql(relid, deletion));
+}
+
+char *
+sd_set_live_sql(Oid relid)
+{
+	const char *value;
+
+	switch (flag_kind(relid))
+	{
+		case SD_FLAG_LIVE:
+			value = "true";
+			break;
+		case SD_FLAG_DELETED:
+			value = "false";
+			break;
+		default:
+			value = "NULL";
+			break;
+	}
+	return psprintf("%s = %s", quote_identifier(sd_flag_name(relid)), value);
 }
 
 /*

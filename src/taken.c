@@ -30,7 +30,7 @@ make_live(Node *node, void *table)
 	if (node == NULL)
 		return NULL;
 	if (IsA(node, Var) && ((Var *) node)->varattno == ((const SdTable *) table)->flag)
-		return (Node *) sd_live_flag();
+		return (Node *) sd_live_flag(table);
 	return expression_tree_mutator(node, make_live, table);
 }
 

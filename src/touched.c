@@ -79,7 +79,8 @@ sd_touched_table(SdUndelete *undelete, Oid relid)
 	rel = table_open(relid, RowExclusiveLock);
 	table = palloc0(sizeof(SdTouched));
 	table->relid = relid;
-	table->flag = pstrdup(quote_identifier(sd_flag_name(relid)));
+	table->live = sd_live_sql(relid, "c");
+	table->set_live = sd_set_live_sql(relid);
 	table->deletion_id = pstrdup(quote_identifier(sd_deletion_id_name(relid)));
 	table->below = sd_fkeys_below(rel);
 	foreach(lc, sd_fkeys_above(rel))
@@ -191,7 +192,7 @@ sd_touched_live(const SdUndelete *undelete, const SdTouched *table)
 
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT s.* FROM %s c, " SD_ROWS_NAME " s"
-					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND c.%s",
-					 sd_quoted_relation(table->relid), table->flag);
+					 " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND %s",
+					 sd_quoted_relation(table->relid), table->live);
 	return sd_touched_run(undelete, table, SD_RUN_PHYSICAL, sql.data, NULL, 1, SD_ROWS_NAME, table->rows, NULL, NULL);
 }

@@ -13,8 +13,9 @@
 typedef struct SdTouched
 {
 	Oid			relid;
-	char	   *flag;			/* quoted names of its two columns */
-	char	   *deletion_id;
+	char	   *live;			/* SQL: is the row c live? */
+	char	   *set_live;		/* what an UPDATE sets to make a row live */
+	char	   *deletion_id;	/* quoted name of that column */
 	List	   *below;			/* SdForeignKey that reference it */
 	List	   *above;			/* SdForeignKey of it to registered tables, and
 								 * those whose parent may be missing */

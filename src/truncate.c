@@ -349,8 +349,8 @@ delete_rows(Relation rel)
 	SdStatement statement = {0};
 
 	CheckTableForSerializableConflictIn(rel);
-	statement.sql = psprintf("UPDATE ONLY %s c SET %s = false, %s = " SD_SCHEMA ".deletion_id() WHERE %s",
-							 sd_quoted_relation(relid), quote_identifier(sd_flag_name(relid)),
+	statement.sql = psprintf("UPDATE ONLY %s c SET %s, %s = " SD_SCHEMA ".deletion_id() WHERE %s",
+							 sd_quoted_relation(relid), sd_set_deleted_sql(relid, ""),
 							 quote_identifier(sd_deletion_id_name(relid)), sd_live_sql(relid, "c"));
 	statement.kind = SD_RUN_FLAG;
 	statement.owner_of = relid;

@@ -256,9 +256,9 @@ restored_of(const SdUndelete *undelete, int64 deletion)
 			continue;
 		counted = sd_touched_run(undelete, table, SD_RUN_PHYSICAL,
 								 psprintf("SELECT 1 FROM %s c, " SD_ROWS_NAME " s"
-										  " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND c.%s"
+										  " WHERE c.ctid = s.tid AND c.tableoid = s.tableoid AND %s"
 										  " AND s.flipped AND COALESCE(s.deletion_id, 0) = " INT64_FORMAT,
-										  sd_quoted_relation(table->relid), table->flag, deletion),
+										  sd_quoted_relation(table->relid), table->live, deletion),
 								 NULL, 1, SD_ROWS_NAME, table->rows, NULL, NULL);
 		rows += sd_rowset_count(counted);
 		sd_rowset_free(counted);
@@ -302,8 +302,8 @@ restore_named(SdUndelete *undelete, SdTouched *root, Oid relid, const SdRowKeys 
 	int64		live;
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM softdelete_keys k WHERE NOT c.%s AND ",
-					 sd_only(relid), sd_quoted_relation(relid), root->flag, root->flag);
+	appendStringInfo(&sql, "UPDATE %s%s c SET %s FROM softdelete_keys k WHERE NOT %s AND ",
+					 sd_only(relid), sd_quoted_relation(relid), root->set_live, root->live);
 	sd_rowkeys_match(&sql, keys, "c", NULL, "k");
 	appendStringInfo(&sql, " RETURNING %s", sd_touched_columns(root, true, true));
 	rows = sd_touched_run(undelete, root, SD_RUN_FLAG, sql.data, NULL, 1, "softdelete_keys", keys->rows, NULL, NULL);
@@ -311,9 +311,9 @@ restore_named(SdUndelete *undelete, SdTouched *root, Oid relid, const SdRowKeys 
 
 	/* after the UPDATE, which may have waited for another undelete */
 	resetStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s FROM %s%s c, softdelete_keys k WHERE c.%s AND ",
+	appendStringInfo(&sql, "SELECT %s FROM %s%s c, softdelete_keys k WHERE %s AND ",
 					 sd_touched_columns(root, true, false), sd_only(relid), sd_quoted_relation(relid),
-					 root->flag);
+					 root->live);
 	sd_rowkeys_match(&sql, keys, "c", NULL, "k");
 	if (root->rows)
 		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_touched t"
@@ -528,9 +528,9 @@ restore_deleted(SdUndelete *undelete, Oid relid, SdRowset *row)
 		table->returned = true;
 	images = undelete->images ? sd_images_of_deletions(table->relid, row) : 0;
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true FROM " SD_ROWS_NAME " r WHERE NOT c.%s"
+	appendStringInfo(&sql, "UPDATE %s%s c SET %s FROM " SD_ROWS_NAME " r WHERE NOT %s"
 					 " AND c.%s = r.deletion_id RETURNING %s",
-					 sd_only(table->relid), sd_quoted_relation(table->relid), table->flag, table->flag,
+					 sd_only(table->relid), sd_quoted_relation(table->relid), table->set_live, table->live,
 					 table->deletion_id, sd_touched_columns(table, false, true));
 	rows = sd_touched_run(undelete, table, SD_RUN_FLAG, sql.data, NULL, 1, SD_ROWS_NAME, row, NULL, NULL);
 	sd_refuse_moved(table->relid, row, images);
@@ -540,9 +540,9 @@ restore_deleted(SdUndelete *undelete, Oid relid, SdRowset *row)
 	if (!undelete->repeated || table->below == NIL)
 		return;
 	resetStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s FROM %s%s c, " SD_ROWS_NAME " r WHERE c.%s AND c.%s = r.deletion_id",
+	appendStringInfo(&sql, "SELECT %s FROM %s%s c, " SD_ROWS_NAME " r WHERE %s AND c.%s = r.deletion_id",
 					 sd_touched_columns(table, false, false), sd_only(table->relid), sd_quoted_relation(table->relid),
-					 table->flag, table->deletion_id);
+					 table->live, table->deletion_id);
 	if (table->rows)
 		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_touched t"
 							   " WHERE t.tid = c.ctid AND t.tableoid = c.tableoid)");
@@ -695,8 +695,8 @@ sd_undelete_table(Oid relid)
 	if (undelete.images && sd_images_return_all(relid) > 0)
 		table->returned = true;
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "UPDATE %s%s c SET %s = true WHERE NOT c.%s RETURNING %s",
-					 sd_only(relid), sd_quoted_relation(relid), table->flag, table->flag,
+	appendStringInfo(&sql, "UPDATE %s%s c SET %s WHERE NOT %s RETURNING %s",
+					 sd_only(relid), sd_quoted_relation(relid), table->set_live, table->live,
 					 sd_touched_columns(table, true, true));
 	rows = sd_touched_run(&undelete, table, SD_RUN_FLAG, sql.data, NULL, 0, NULL, NULL, NULL, NULL);
 	sd_touch(&undelete, table, rows, true, true, false, InvalidOid);

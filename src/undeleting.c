@@ -141,7 +141,7 @@ sd_undeleting_keeps(Relation rel, const SdTable *table, HeapTuple row)
 	ListCell   *lc;
 
 	if (innermost == NULL ||
-		!DatumGetBool(heap_getattr(row, table->flag, desc, &isnull)))
+		!sd_tuple_is_live(row, desc, table))
 		return false;
 	deletion = DatumGetInt64(heap_getattr(row, table->deletion_id, desc, &isnull));
 	if (isnull)

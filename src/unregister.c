@@ -112,11 +112,16 @@ static void
 unregister_one(Oid relid)
 {
 	char	   *flag = sd_flag_name(relid);
+	SdTable		table;
 	ListCell   *lc;
 
+	(void) sd_registered(relid, &table);
 	sd_drop_guard(relid);
 	foreach(lc, sd_tables_with_keys(relid))
-		sd_keys_make_full(lfirst_oid(lc), get_attnum(lfirst_oid(lc), flag));
+	{
+		table.flag = get_attnum(lfirst_oid(lc), flag);
+		sd_keys_make_full(lfirst_oid(lc), &table);
+	}
 }
 
 PG_FUNCTION_INFO_V1(softdelete_unregister);

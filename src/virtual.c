@@ -59,10 +59,7 @@ sd_working_slot(SdVirtual *v)
 bool
 sd_row_is_live(const SdVirtual *v, HeapTuple tuple)
 {
-	bool		isnull;
-
-	return DatumGetBool(heap_getattr(tuple, v->table.flag,
-									 RelationGetDescr(v->leaf->ri_RelationDesc), &isnull));
+	return sd_tuple_is_live(tuple, RelationGetDescr(v->leaf->ri_RelationDesc), &v->table);
 }
 
 /* ---------- descriptors ---------- */
