@@ -269,7 +269,7 @@ sd_note_uses(StringInfo note, Relation rel)
 	statement.result = &uses;
 	if (sd_run(&statement) > 0)
 	{
-		appendStringInfo(note, "%sthe row type, which has two more columns now, is used by ",
+		appendStringInfo(note, "%sthe row type, which has other columns now, is used by ",
 						 note->len ? "; " : "");
 		slot = MakeSingleTupleTableSlot(uses->desc, &TTSOpsMinimalTuple);
 		tuplestore_rescan(uses->store);
