@@ -195,6 +195,23 @@ INSERT INTO parts VALUES (0, 1, 'new');
 SELECT softdelete_undelete('p', 4, cascade := true);
 SELECT * FROM parts ORDER BY 2, 1;
 
+-- a parent that is no longer registered: its rows come back with what they had, and
+-- nothing of it is left for the rows of later
+CREATE TABLE q (id int PRIMARY KEY);
+CREATE TABLE qc (id int PRIMARY KEY, q_id int REFERENCES q ON DELETE SET NULL);
+INSERT INTO q VALUES (1), (2);
+INSERT INTO qc VALUES (1, 1), (2, 2);
+SELECT relation FROM softdelete_register('q');
+DELETE FROM q;
+SELECT softdelete_undelete('q', 2);
+SELECT softdelete_unregister('q', 'undelete');
+SELECT * FROM qc ORDER BY 1;
+DELETE FROM qc;
+INSERT INTO qc VALUES (1, NULL), (2, NULL);
+SELECT relation FROM softdelete_register('q');
+SELECT softdelete_undelete('q', 2, cascade := true);
+SELECT * FROM qc ORDER BY 1;
+
 -- a key column renamed, and another primary key
 CREATE TABLE keyed (a int PRIMARY KEY, b int UNIQUE, p_id int REFERENCES p ON DELETE SET NULL);
 INSERT INTO p VALUES (6), (7);

@@ -17,7 +17,9 @@
 #include "access/table.h"
 #include "cascade.h"
 #include "catalog/indexing.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_collation.h"
+#include "catalog/pg_inherits.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
 #include "compat.h"
@@ -598,6 +600,34 @@ sd_links_drop(Oid child)
 	SdStatement statement = {0};
 
 	statement.sql = psprintf("DELETE FROM " SD_SCHEMA ".link l WHERE l.child = %u::pg_catalog.oid", child);
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = sd_own_relation("link");
+	statement.latest = true;
+	sd_run(&statement);
+}
+
+/*
+ * A table, with its partitions, is not registered any more.  Nobody tells the journal
+ * from now on what becomes of rows that refer to it.
+ */
+void
+sd_links_drop_parent(Oid parent)
+{
+	SdStatement statement = {0};
+	StringInfoData sql;
+	const char *sep = "";
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "DELETE FROM " SD_SCHEMA ".link l WHERE l.parent IN (");
+	foreach(lc, get_rel_relkind(parent) == RELKIND_PARTITIONED_TABLE ?
+			find_all_inheritors(parent, NoLock, NULL) : list_make1_oid(parent))
+	{
+		appendStringInfo(&sql, "%s%u::pg_catalog.regclass", sep, lfirst_oid(lc));
+		sep = ", ";
+	}
+	appendStringInfoChar(&sql, ')');
+	statement.sql = sql.data;
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("link");
 	statement.latest = true;

@@ -34,6 +34,7 @@ extern bool sd_links_exist(List *deletions);
 extern void sd_links_put_back(const SdForeignKey *fkey, SdRowset *parents);
 extern void sd_links_sweep(Oid child);
 extern void sd_links_drop(Oid child);
+extern void sd_links_drop_parent(Oid parent);
 extern void sd_links_rename_column(Oid child, const char *from, const char *to);
 extern void sd_links_write(const SdForeignKey *fkey, SdRowset *links);
 

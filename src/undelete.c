@@ -676,7 +676,8 @@ softdelete_undelete_deletion(PG_FUNCTION_ARGS)
 }
 
 /*
- * Brings back all deleted rows of one table, whatever deletions took them.  Errors
+ * Brings back all deleted rows of one table, whatever deletions took them, and the
+ * references to them that these overwrote.  Errors
  * as softdelete_undelete(); the caller has decided about rights.
  */
 void
@@ -702,6 +703,7 @@ sd_undelete_table(Oid relid)
 	sd_touch(&undelete, table, rows, true, true, false, InvalidOid);
 	sd_parents_settle(&undelete);
 	restored = sd_restored(&undelete);
+	put_back_all_links(&undelete, deletions_of_upper_rows(&undelete));
 	sd_restored_check(&undelete, restored);
 	log_undelete(&undelete, relid);
 	sd_restored_finish(&undelete, restored);

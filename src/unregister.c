@@ -16,6 +16,7 @@
 #include "fmgr.h"
 #include "image.h"
 #include "keys.h"
+#include "links.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "purge.h"
@@ -170,7 +171,10 @@ softdelete_unregister(PG_FUNCTION_ARGS)
 		refuse_deleted_rows(lfirst_oid(lc), undelete, purge);
 	}
 	foreach(lc, tables)
+	{
 		unregister_one(lfirst_oid(lc));
+		sd_links_drop_parent(lfirst_oid(lc));
+	}
 	warn_about_parents(relid);
 	sd_event_log("unregister", 0, relid, 0);
 	PG_RETURN_VOID();

@@ -6,7 +6,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = PostgreSQL::Test::Cluster->new('main');
-$node->init;
+$node->init(allows_streaming => 1);
 $node->start;
 
 # a server without the library: the extension can be made, and says what to do
@@ -90,6 +90,18 @@ $node->safe_psql('postgres', 'ALTER DATABASE postgres RESET session_preload_libr
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'softdelete'\nmax_prepared_transactions = 5");
 $node->restart;
 is($node->safe_psql('postgres', 'DELETE FROM p WHERE id = 2; SELECT count(*) FROM p'), 48, 'shared_preload_libraries: deleted');
+
+# a walsender shows all rows, as a logical copy needs them, but not to everybody
+$node->safe_psql('postgres', 'CREATE ROLE copier LOGIN REPLICATION; GRANT SELECT ON p TO copier; ALTER ROLE copier SET softdelete.viewer_role = viewers');
+my $walsender = $node->connstr('postgres') . ' replication=database user=copier';
+is($node->safe_psql('postgres', 'SELECT count(*) FROM p'), 48, 'live rows');
+($ret, $out, $err) = $node->psql('postgres', 'SELECT count(*) FROM p', connstr => $walsender);
+like($err, qr/permission denied to see deleted rows of table "p"/, 'a walsender of one who may not see deleted rows');
+($ret, $out, $err) = $node->psql('postgres', 'COPY p TO STDOUT', connstr => $walsender);
+like($err, qr/permission denied to see deleted rows of table "p"/, 'nor by COPY');
+$node->safe_psql('postgres', 'GRANT viewers TO copier');
+($ret, $out, $err) = $node->psql('postgres', 'SELECT count(*) FROM p', connstr => $walsender);
+is($out, 50, 'and of one who may');
 
 # plans cached in another session, before registration and across changes of it
 $node->safe_psql('postgres', 'CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late SELECT generate_series(1, 20)');
