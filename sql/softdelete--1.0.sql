@@ -377,6 +377,27 @@ AS 'MODULE_PATHNAME', 'softdelete_undelete_deletion';
 COMMENT ON FUNCTION softdelete_undelete_deletion(bigint, boolean) IS
 'brings back everything that the deletion took and that is still deleted, and the references that it overwrote; AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on the tables that its statements named, with their policies (42501); a parent deleted by another deletion is 23503, an unknown deletion P0002.';
 
+CREATE FUNCTION softdelete_conflicts(rel regclass, id anyelement, cascade boolean DEFAULT false)
+RETURNS TABLE (kind text, relation regclass, key text, constraint_name name, blocking_key text, hint text)
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_conflicts';
+COMMENT ON FUNCTION softdelete_conflicts(regclass, anyelement, boolean) IS
+'everything that would stop softdelete_undelete(rel, id, cascade) now: unique keys taken, deleted parents of other deletions, missing parents, rules, images that cannot be read; no row: nothing. Changes and locks nothing. key and blocking_key are null in tables that the caller may not read whole. Needs SELECT and INSERT on rel (42501); an unknown key is P0002, a table without a primary key 55000.';
+
+CREATE FUNCTION softdelete_conflicts(rel regclass, id text, cascade boolean DEFAULT false)
+RETURNS TABLE (kind text, relation regclass, key text, constraint_name name, blocking_key text, hint text)
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_conflicts';
+COMMENT ON FUNCTION softdelete_conflicts(regclass, text, boolean) IS
+'the same with the key as text; a composite key as a JSON object by column name';
+
+CREATE FUNCTION softdelete_conflicts(deletion_id bigint)
+RETURNS TABLE (kind text, relation regclass, key text, constraint_name name, blocking_key text, hint text)
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_conflicts_deletion';
+COMMENT ON FUNCTION softdelete_conflicts(bigint) IS
+'everything that would stop softdelete_undelete_deletion(deletion_id) now';
+
 CREATE FUNCTION softdelete_drill(deletion_id bigint)
 RETURNS TABLE (relation regclass, expected bigint, restored bigint, ok boolean, elapsed interval)
 LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -546,11 +546,11 @@ all_in_table(const SdRowKeys *keys)
 }
 
 /*
- * Puts back, as deleted rows, those of the rows named that are not in the table:
- * of each key the image that was moved last.  Returns how many.
+ * The images of those of the rows named that are not in the table: of each key the
+ * one that was moved last.  NULL if all are in the table.
  */
-int64
-sd_images_return_named(const SdRowKeys *keys)
+SdRowset *
+sd_images_named_last(const SdRowKeys *keys)
 {
 	SdRowset   *all;
 	SdRowset   *named;
@@ -558,7 +558,7 @@ sd_images_return_named(const SdRowKeys *keys)
 
 	/* all images have to be read, because values as text may not be compared */
 	if (all_in_table(keys))
-		return 0;
+		return NULL;
 	all = fetch(keys->relid, NULL, false);
 	initStringInfo(&condition);
 	appendStringInfo(&condition, "EXISTS (SELECT FROM softdelete_keys k WHERE ");
@@ -569,7 +569,23 @@ sd_images_return_named(const SdRowKeys *keys)
 	appendStringInfoString(&condition, "))");
 	named = choose(keys->relid, all, keys->atts, true, condition.data, "softdelete_keys", keys->rows);
 	sd_rowset_free(all);
-	return put_back(keys->relid, named);
+	return named;
+}
+
+/* Puts them back, as deleted rows.  Returns how many. */
+int64
+sd_images_return_named(const SdRowKeys *keys)
+{
+	SdRowset   *named = sd_images_named_last(keys);
+
+	return named ? put_back(keys->relid, named) : 0;
+}
+
+/* The images of rows of a table that a deletion (a row with its id) took. */
+SdRowset *
+sd_images_in_deletion(Oid relid, SdRowset *deletion)
+{
+	return fetch(relid, deletion, false);
 }
 
 /*

@@ -17,6 +17,8 @@ extern int64 sd_images_of_deletions(Oid relid, SdRowset *rows);
 extern int64 sd_images_return_named(const SdRowKeys *keys);
 extern int64 sd_images_return_below(const SdForeignKey *fkey, SdRowset *rows, int64 *taken);
 extern SdRowset *sd_images_below_in_deletion(const SdForeignKey *fkey, SdRowset *rows);
+extern SdRowset *sd_images_named_last(const SdRowKeys *keys);
+extern SdRowset *sd_images_in_deletion(Oid relid, SdRowset *deletion);
 extern char *sd_images_as_rows(Oid relid);
 extern void sd_images_rename_column(Oid relid, const char *from, const char *to);
 extern int64 sd_images_return_all(Oid relid);

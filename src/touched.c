@@ -13,6 +13,7 @@
 #include "registry.h"
 #include "rewrite/prs2lock.h"
 #include "rewrite/rewriteDefine.h"
+#include "rowkey.h"
 #include "touched.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -76,7 +77,7 @@ sd_touched_table(SdUndelete *undelete, Oid relid)
 			return table;
 	}
 	old = MemoryContextSwitchTo(undelete->context);
-	rel = table_open(relid, RowExclusiveLock);
+	rel = table_open(relid, undelete->pretend ? AccessShareLock : RowExclusiveLock);
 	table = palloc0(sizeof(SdTouched));
 	table->relid = relid;
 	table->live = sd_live_sql(relid, "c");
@@ -91,7 +92,10 @@ sd_touched_table(SdUndelete *undelete, Oid relid)
 			table->above = lappend(table->above, fkey);
 	}
 	table->atts = needed_atts(table->below, table->above);
-	refuse_rules(rel);
+	if (undelete->pretend)
+		table->atts = list_concat_unique_int(table->atts, sd_primary_key(relid));
+	else
+		refuse_rules(rel);
 	table_close(rel, NoLock);
 	undelete->tables = lappend(undelete->tables, table);
 	MemoryContextSwitchTo(old);

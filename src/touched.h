@@ -39,6 +39,8 @@ typedef struct SdTouched
 	SdRowset   *taken;			/* rows below left deleted, because a key of theirs
 								 * is taken: tableoid, tid; NULL: none */
 	int64		taken_images;	/* likewise, left in the journal */
+	SdRowset   *images;			/* of rows that would come back, if these are only
+								 * looked at; NULL: none */
 } SdTouched;
 
 /* Rows that may have more below them. */
@@ -57,6 +59,7 @@ typedef struct SdUndelete
 	bool		skip;			/* leave rows below that cannot come back */
 	bool		whole;			/* a deletion, not rows named one by one */
 	bool		fire_triggers;
+	bool		pretend;		/* rows are only looked at (coming.c) */
 	bool		trial;			/* the caller takes it back: nobody asks about
 								 * triggers that do not fire */
 	CommandId	first_command;	/* changes by earlier ones are not ours */

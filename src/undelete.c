@@ -122,8 +122,8 @@ finish(SdUndelete *undelete)
  * All the rows that the keys name, as the caller sees them: an unknown key, or
  * one of a row that the caller's policies hide, is error P0002.
  */
-static void
-require_rows(const SdRowKeys *keys)
+void
+sd_require_rows(const SdRowKeys *keys)
 {
 	StringInfoData sql;
 	SdStatement statement = {0};
@@ -162,8 +162,8 @@ require_rows(const SdRowKeys *keys)
 }
 
 /* Has anything of the deletions of these rows been brought back before? */
-static bool
-restored_before(SdRowset *rows)
+bool
+sd_restored_before(SdRowset *rows)
 {
 	SdStatement statement = {0};
 
@@ -185,7 +185,7 @@ any_restored_before(const SdUndelete *undelete)
 	ListCell   *lc;
 
 	foreach(lc, undelete->tables)
-		if (restored_before(((SdTouched *) lfirst(lc))->rows))
+		if (sd_restored_before(((SdTouched *) lfirst(lc))->rows))
 			return true;
 	return false;
 }
@@ -392,7 +392,7 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents, bo
 	keys = sd_rowkeys_from_value(relid, id, type);
 	if (undelete.images && sd_images_return_named(keys) > 0)
 		sd_touched_table(&undelete, relid)->returned = true;
-	require_rows(keys);
+	sd_require_rows(keys);
 	if (set)
 		sd_override(keys, set);
 	restore_all_named(&undelete, relid, keys, cascade);
@@ -476,8 +476,8 @@ softdelete_undelete(PG_FUNCTION_ARGS)
 }
 
 /* One row with the deletion's id, for statements that find its rows. */
-static SdRowset *
-deletion_row(int64 deletion)
+SdRowset *
+sd_deletion_row(int64 deletion)
 {
 	TupleDesc	desc = CreateTemplateTupleDesc(1);
 	SdRowset   *row;
@@ -575,7 +575,7 @@ restore_table(SdUndelete *undelete, const SdTaken *taken, SdRowset *row)
 static int64
 undelete_deletion(SdUndelete *undelete, int64 deletion)
 {
-	SdRowset   *row = deletion_row(deletion);
+	SdRowset   *row = sd_deletion_row(deletion);
 	List	   *tables;
 	List	   *restored;
 	int64		rows;
@@ -584,7 +584,7 @@ undelete_deletion(SdUndelete *undelete, int64 deletion)
 	PreventCommandIfReadOnly("softdelete_undelete_deletion()");
 	refuse_while_deleting();
 	undelete->whole = true;
-	undelete->repeated = restored_before(row);
+	undelete->repeated = sd_restored_before(row);
 	undelete->images = sd_images_exist();
 	tables = sd_require_taken(deletion);
 	sd_undelete_deletion_privileges(deletion);
