@@ -20,6 +20,7 @@
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
 #include "commands/sequence.h"
+#include "compat.h"
 #include "deletion.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -275,6 +276,7 @@ role_name(Oid role)
 struct SdDeletionState
 {
 	int64		deletion_id;
+	TimestampTz deletion_time;
 	int32		statement_no;
 	List	   *returned;
 	SubTransactionId logged_in;
@@ -305,12 +307,14 @@ sd_deletion_resume(int64 deletion)
 	int32		last = last_statement_no(deletion);
 
 	own->deletion_id = deletion_id;
+	own->deletion_time = deletion_time;
 	own->statement_no = statement_no;
 	own->returned = returned;
 	own->logged_in = logged_in;
 	own->logged_to = logged_to;
 	own->root_in = root_in;
 	deletion_id = deletion;
+	deletion_time = GetCurrentTimestamp();
 	statement_no = last;
 	returned = NIL;
 	logged_in = root_in = GetCurrentSubTransactionId();
@@ -328,6 +332,7 @@ sd_deletion_leave(SdDeletionState *own)
 	if (own->deletion_id != deletion_id)
 		statement_no = own->statement_no;
 	deletion_id = own->deletion_id;
+	deletion_time = own->deletion_time;
 	returned = own->returned;
 	logged_in = own->logged_in;
 	logged_to = own->logged_to;
@@ -568,7 +573,7 @@ softdelete_deletion_time(PG_FUNCTION_ARGS)
 		PG_RETURN_TIMESTAMPTZ(time);
 	rel = table_open(sd_own_relation("deletion"), AccessShareLock);
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, PG_GETARG_DATUM(0));
-	scan = systable_beginscan(rel, RelationGetPrimaryKeyIndex(rel), true, GetActiveSnapshot(), 1, &key);
+	scan = systable_beginscan(rel, sd_primary_key_index(rel), true, GetActiveSnapshot(), 1, &key);
 	if (HeapTupleIsValid(tuple = systable_getnext(scan)))
 		time = DatumGetTimestampTz(heap_getattr(tuple, 5, RelationGetDescr(rel), &isnull));
 	systable_endscan(scan);
