@@ -2,59 +2,35 @@
  * fullkeys.c - the keys of a registered table that count deleted rows too.
  *
  * Every INSERT asks for them, and most have nothing to do with them, because they
- * draw their key from a sequence.  So they are kept per table until the relation's
- * cache entry is invalidated, as it is when an index comes or goes.
+ * draw their key from a sequence.  So they are kept per table until it changes, as
+ * it does when an index comes or goes.
  */
 #include "postgres.h"
 
 #include "access/genam.h"
 #include "access/sysattr.h"
 #include "fullkeys.h"
+#include "memo.h"
 #include "nodes/nodes.h"
 #include "optimizer/optimizer.h"
-#include "utils/hsearch.h"
-#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/relcache.h"
 
 typedef struct Entry
 {
-	Oid			relid;			/* hash key */
-	bool		valid;
+	SdMemoEntry memo;			/* comes first */
 	MemoryContext context;		/* of the list; NULL before the first */
 	List	   *keys;			/* SdFullKey */
 } Entry;
 
-static HTAB *entries = NULL;
-static uint64 invalidations = 0;
+static SdMemo *full_keys = NULL;
 
 static void
-invalidate(Datum arg, Oid relid)
+free_entry(SdMemoEntry *entry)
 {
-	HASH_SEQ_STATUS scan;
-	Entry	   *entry;
-
-	invalidations++;
-	if (entries == NULL)
-		return;
-	if (OidIsValid(relid))
-	{
-		entry = hash_search(entries, &relid, HASH_FIND, NULL);
-		if (entry)
-			entry->valid = false;
-		return;
-	}
-	hash_seq_init(&scan, entries);
-	while ((entry = hash_seq_search(&scan)) != NULL)
-		entry->valid = false;
-}
-
-/* Registers the invalidation callback; called once. */
-void
-sd_full_keys_init(void)
-{
-	CacheRegisterRelcacheCallback(invalidate, (Datum) 0);
+	if (((Entry *) entry)->context)
+		MemoryContextDelete(((Entry *) entry)->context);
 }
 
 /* Is one of the index's conditions that the row is live? */
@@ -117,35 +93,25 @@ sd_full_keys(Relation rel, const SdTable *table)
 {
 	Oid			relid = RelationGetRelid(rel);
 	Entry	   *entry;
-	bool		found;
 
-	if (entries == NULL)
+	if (full_keys == NULL)
+		full_keys = sd_memo_create("softdelete full keys", sizeof(Entry), free_entry);
+	entry = (Entry *) sd_memo_entry(full_keys, relid);
+	if (!entry->memo.valid)
 	{
-		HASHCTL		control = {.keysize = sizeof(Oid),.entrysize = sizeof(Entry)};
-
-		entries = hash_create("softdelete full keys", 64, &control, HASH_ELEM | HASH_BLOBS);
-	}
-	entry = hash_search(entries, &relid, HASH_ENTER, &found);
-	if (!found)
-	{
-		entry->valid = false;
-		entry->context = NULL;
-	}
-	if (!entry->valid)
-	{
-		uint64		before = invalidations;
+		uint64		reading = sd_memo_reading();
 		MemoryContext context = AllocSetContextCreate(CurrentMemoryContext, "softdelete full keys",
 													  ALLOCSET_SMALL_SIZES);
 		MemoryContext old = MemoryContextSwitchTo(context);
 		List	   *keys = read_keys(rel, table);
 
 		MemoryContextSwitchTo(old);
-		if (entry->context)
-			MemoryContextDelete(entry->context);
+		entry = (Entry *) sd_memo_entry(full_keys, relid);
+		free_entry(&entry->memo);
 		MemoryContextSetParent(context, CacheMemoryContext);
 		entry->context = context;
 		entry->keys = keys;
-		entry->valid = before == invalidations;
+		sd_memo_read(&entry->memo, reading);
 	}
 	return entry->keys;
 }

@@ -18,6 +18,5 @@ typedef struct SdFullKey
 
 extern bool sd_key_is_partial(Relation index, const SdTable *table);
 extern List *sd_full_keys(Relation rel, const SdTable *table);
-extern void sd_full_keys_init(void);
 
 #endif							/* SD_FULLKEYS_H */

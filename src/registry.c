@@ -2,8 +2,7 @@
  * registry.c - what is registered, and how.
  *
  * Looking it up in the guard trigger means to parse its WHEN condition; the
- * answer, yes or no, is kept per table until the relation's cache entry is
- * invalidated.  The invalidation callback only flips flags.
+ * answer, yes or no, is kept per table until it changes.
  */
 #include "postgres.h"
 
@@ -15,6 +14,7 @@
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "memo.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
 #include "optimizer/optimizer.h"
@@ -22,7 +22,6 @@
 #include "parser/parse_func.h"
 #include "registry.h"
 #include "utils/builtins.h"
-#include "utils/hsearch.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -30,37 +29,13 @@
 
 typedef struct Entry
 {
-	Oid			relid;			/* hash key */
-	bool		valid;			/* is the rest up to date? */
+	SdMemoEntry memo;			/* comes first */
 	bool		registered;
 	SdTable		table;			/* set when registered */
 } Entry;
 
-static HTAB *entries = NULL;
-static uint64 invalidations = 0;	/* so far; an entry that was read while one
-									 * came in is not kept */
+static SdMemo *tables = NULL;
 static Oid	guard_function = InvalidOid;	/* last one recognised */
-
-static void
-invalidate_relation(Datum arg, Oid relid)
-{
-	HASH_SEQ_STATUS scan;
-	Entry	   *entry;
-
-	invalidations++;
-	if (entries == NULL)
-		return;
-	if (OidIsValid(relid))
-	{
-		entry = hash_search(entries, &relid, HASH_FIND, NULL);
-		if (entry)
-			entry->valid = false;
-		return;
-	}
-	hash_seq_init(&scan, entries);
-	while ((entry = hash_seq_search(&scan)) != NULL)
-		entry->valid = false;
-}
 
 static void
 invalidate_function(Datum arg, int cacheid, uint32 hashvalue)
@@ -68,11 +43,10 @@ invalidate_function(Datum arg, int cacheid, uint32 hashvalue)
 	guard_function = InvalidOid;
 }
 
-/* Registers the invalidation callbacks; called once. */
+/* Registers the invalidation callback; called once. */
 void
 sd_registry_init(void)
 {
-	CacheRegisterRelcacheCallback(invalidate_relation, (Datum) 0);
 	CacheRegisterSyscacheCallback(PROCOID, invalidate_function, (Datum) 0);
 }
 
@@ -212,23 +186,15 @@ bool
 sd_registered(Oid relid, SdTable *table)
 {
 	Entry	   *entry;
-	bool		found;
 
 	if (relid < FirstNormalObjectId)
 		return false;
-	if (entries == NULL)
+	if (tables == NULL)
+		tables = sd_memo_create("softdelete tables", sizeof(Entry), NULL);
+	entry = (Entry *) sd_memo_entry(tables, relid);
+	if (!entry->memo.valid)
 	{
-		HASHCTL		control = {.keysize = sizeof(Oid), .entrysize = sizeof(Entry)};
-
-		entries = hash_create("softdelete tables", 256, &control,
-							  HASH_ELEM | HASH_BLOBS);
-	}
-	entry = hash_search(entries, &relid, HASH_ENTER, &found);
-	if (!found)
-		entry->valid = false;
-	if (!entry->valid)
-	{
-		uint64		before = invalidations;
+		uint64		reading = sd_memo_reading();
 		SdTable		read = {0};
 		bool		registered;
 		Relation	rel = RelationIdGetRelation(relid);
@@ -237,10 +203,10 @@ sd_registered(Oid relid, SdTable *table)
 			return false;
 		registered = read_registration(rel, &read);
 		RelationClose(rel);
-		entry = hash_search(entries, &relid, HASH_ENTER, &found);
+		entry = (Entry *) sd_memo_entry(tables, relid);
 		entry->registered = registered;
 		entry->table = read;
-		entry->valid = before == invalidations;
+		sd_memo_read(&entry->memo, reading);
 	}
 	if (entry->registered && table)
 		*table = entry->table;

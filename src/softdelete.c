@@ -18,9 +18,9 @@
 #include "explain.h"
 #include "fmgr.h"
 #include "follow.h"
-#include "fullkeys.h"
 #include "hierarchy.h"
 #include "leaving.h"
+#include "memo.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
@@ -203,8 +203,8 @@ void
 _PG_init(void)
 {
 	sd_settings_define();
+	sd_memo_init();
 	sd_registry_init();
-	sd_full_keys_init();
 	sd_visibility_init();
 	sd_plans_init();
 	sd_deletion_init();
