@@ -1,5 +1,6 @@
 /*
- * leftover.c - telling what an undelete leaves behind, in NOTICEs and WARNINGs.
+ * leftover.c - telling what an undelete brings back and what it leaves behind, in
+ * NOTICEs and WARNINGs.
  */
 #include "postgres.h"
 
@@ -11,6 +12,32 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+
+/* What came back to which table, where it is more than one. */
+void
+sd_report_restored(const SdUndelete *undelete)
+{
+	StringInfoData list;
+	int64		rows = 0;
+	int			tables = 0;
+	ListCell   *lc;
+
+	initStringInfo(&list);
+	foreach(lc, undelete->tables)
+	{
+		SdTouched  *table = lfirst(lc);
+
+		if (table->restored == 0)
+			continue;
+		appendStringInfo(&list, "%s" INT64_FORMAT " of \"%s\"", list.len ? ", " : "",
+						 table->restored, get_rel_name(table->relid));
+		rows += table->restored;
+		tables++;
+	}
+	if (tables > 1)
+		ereport(NOTICE,
+				(errmsg("undeleted " INT64_FORMAT " rows: %s", rows, list.data)));
+}
 
 /* How many of the rows that were made deleted again are still so? */
 static int64

@@ -7,6 +7,7 @@
 #include "touched.h"
 
 extern void sd_report_taken_back(SdUndelete *undelete);
+extern void sd_report_restored(const SdUndelete *undelete);
 extern void sd_report_skipped(SdUndelete *undelete);
 extern void sd_report_left_below(SdUndelete *undelete, SdTouched *root);
 extern void sd_report_unconnected(SdTouched *root);

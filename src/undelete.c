@@ -405,6 +405,7 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents, bo
 		put_back_all_links(&undelete, deletions_of_upper_rows(&undelete));
 	sd_restored_check(&undelete, restored);
 	rows = total(&undelete);
+	sd_report_restored(&undelete);
 	sd_report_taken_back(&undelete);
 	sd_report_skipped(&undelete);
 	foreach(lc, sd_tables_of(relid))
@@ -609,6 +610,7 @@ undelete_deletion(SdUndelete *undelete, int64 deletion)
 	rows = total(undelete);
 	if (rows > 0)
 		sd_event_log("undelete", deletion, InvalidOid, rows);
+	sd_report_restored(undelete);
 	sd_report_taken_back(undelete);
 	if (rows == 0)
 		ereport(NOTICE,
