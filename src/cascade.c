@@ -873,12 +873,11 @@ sd_row_is_referenced(const SdForeignKey *fkey, Relation parent, TupleTableSlot *
 }
 
 /*
- * Is the parent there, live or deleted, to which this row refers?  Asked for a
- * row that is deleted in the transaction that inserted it, and locked so that
- * it stays.  Error 23503.
+ * Looks for the parent to which a row refers, live or deleted or a live one only, and
+ * locks it so that it stays.  True also if the row refers to none.
  */
-void
-sd_check_parent(const SdForeignKey *fkey, Relation child, TupleTableSlot *row)
+static bool
+parent_is_there(const SdForeignKey *fkey, Relation child, TupleTableSlot *row, bool live)
 {
 	StringInfoData sql;
 	SdStatement statement = {0};
@@ -886,10 +885,11 @@ sd_check_parent(const SdForeignKey *fkey, Relation child, TupleTableSlot *row)
 	Oid			types[INDEX_MAX_KEYS];
 
 	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT 1 FROM %s%s p WHERE ",
-					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent));
+	appendStringInfo(&sql, "SELECT 1 FROM %s%s p WHERE %s AND ",
+					 sd_only(fkey->parent), sd_quoted_relation(fkey->parent),
+					 live ? sd_live_sql(fkey->parent, "p") : "true");
 	if (!append_key_of_row(&sql, fkey, true, child, row, "p", values, types))
-		return;
+		return true;
 	appendStringInfoString(&sql, " FOR KEY SHARE OF p");
 	statement.sql = sql.data;
 	statement.kind = SD_RUN_PHYSICAL;
@@ -898,13 +898,40 @@ sd_check_parent(const SdForeignKey *fkey, Relation child, TupleTableSlot *row)
 	statement.nargs = fkey->nkeys;
 	statement.args = values;
 	statement.argtypes = types;
-	if (sd_run(&statement) == 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
-				 errmsg("delete on table \"%s\" violates foreign key constraint \"%s\"",
-						RelationGetRelationName(child), fkey->name),
-				 errdetail("The row was inserted in this transaction and its parent in table \"%s\" is not there.",
-						   get_rel_name(fkey->parent)),
-				 errhint("Insert the parent before you delete the row."),
-				 errtableconstraint(child, fkey->name)));
+	return sd_run(&statement) > 0;
+}
+
+/*
+ * Is the parent there, live or deleted, to which this row refers?  Asked for a
+ * row that is deleted in the transaction that inserted it.  Error 23503.
+ */
+void
+sd_check_parent(const SdForeignKey *fkey, Relation child, TupleTableSlot *row)
+{
+	if (parent_is_there(fkey, child, row, false))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("delete on table \"%s\" violates foreign key constraint \"%s\"",
+					RelationGetRelationName(child), fkey->name),
+			 errdetail("The row was inserted in this transaction and its parent in table \"%s\" is not there.",
+					   get_rel_name(fkey->parent)),
+			 errhint("Insert the parent before you delete the row."),
+			 errtableconstraint(child, fkey->name)));
+}
+
+/* Is the parent live to which this row refers, which becomes live?  Error 23503. */
+void
+sd_check_live_parent(const SdForeignKey *fkey, Relation child, TupleTableSlot *row)
+{
+	if (parent_is_there(fkey, child, row, true))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+			 errmsg("update on table \"%s\" violates foreign key constraint \"%s\"",
+					RelationGetRelationName(child), fkey->name),
+			 errdetail("The row would be live, and its parent in table \"%s\" is deleted.",
+					   get_rel_name(fkey->parent)),
+			 errhint("Undelete the parent first, or use softdelete_undelete() with with_parents := true."),
+			 errtableconstraint(child, fkey->name)));
 }

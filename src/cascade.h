@@ -39,6 +39,7 @@ extern bool sd_cascade_own_rows(SdCascade *cascade);
 extern List *sd_cascade(EState *estate, ResultRelInfo *target, List *deleted, List *counts,
 						bool own_rows);
 extern void sd_check_parent(const SdForeignKey *fkey, Relation child, TupleTableSlot *row);
+extern void sd_check_live_parent(const SdForeignKey *fkey, Relation child, TupleTableSlot *row);
 extern bool sd_row_is_referenced(const SdForeignKey *fkey, Relation parent, TupleTableSlot *row);
 
 #define SD_ROWS_NAME "softdelete_rows"

@@ -17,6 +17,7 @@
  */
 #include "postgres.h"
 
+#include "access/sysattr.h"
 #include "access/xact.h"
 #include "cascade.h"
 #include "commands/trigger.h"
@@ -25,6 +26,7 @@
 #include "deletion.h"
 #include "executor/executor.h"
 #include "explain.h"
+#include "flagged.h"
 #include "follow.h"
 #include "insert.h"
 #include "leaving.h"
@@ -180,11 +182,34 @@ note_row(PlanState *subplan)
 	return row;
 }
 
-/* One that does not delete. */
-static void
-arm_update(QueryDesc *query, ModifyTableState *state, int eflags, const SdStatement *own)
+/* Does an UPDATE of a registered table name the flag? */
+static bool
+names_flag(ModifyTableState *state)
 {
+	SdTable		table;
+
+	return state->operation == CMD_UPDATE &&
+		sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), &table) &&
+		bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber,
+					  ExecGetUpdatedCols(state->rootResultRelInfo, state->ps.state));
+}
+
+/* One that is not converted; it may name the flag. */
+static void
+arm_update(QueryDesc *query, ModifyTableState *state, int eflags, const SdStatement *own,
+		   Statement **statement)
+{
+	EState	   *estate = query->estate;
 	SdUpdate	kind = {0};
+
+	if (own == NULL && names_flag(state))
+	{
+		if (*statement == NULL)
+			*statement = make_statement(estate, false);
+		kind.flagged = sd_flagged_create(estate, state, (*statement)->outermost &&
+										 sd_deletion_wants_root());
+		(*statement)->targets = lappend((*statement)->targets, sd_flagged_target(kind.flagged));
+	}
 
 	kind.unlinks = own == NULL;
 	kind.follows = sd_follow_update(query, eflags);
@@ -210,7 +235,7 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 	if (!sd_registered(RelationGetRelid(state->rootResultRelInfo->ri_RelationDesc), NULL))
 	{
 		if (own == NULL)
-			arm_update(query, state, eflags, own);
+			arm_update(query, state, eflags, own, statement);
 		return;
 	}
 	rte = exec_rt_fetch(((ModifyTable *) state->ps.plan)->nominalRelation, estate);
@@ -219,7 +244,7 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 	permissions = sd_estate_permissions(estate, rte);
 	if (!sd_statement_deletes(state))
 	{
-		arm_update(query, state, eflags, own);
+		arm_update(query, state, eflags, own, statement);
 		return;
 	}
 	if (state->operation == CMD_MERGE && (permissions->requiredPerms & ACL_UPDATE) == 0)
@@ -350,7 +375,10 @@ finish(PlanState *node)
 		int64		rows = target->bare ? estate->es_processed : target->rows;
 		ListCell   *set;
 
-		sd_explain_as_delete(target->state, rows);
+		if (target->flagged)
+			sd_flagged_revived(target->flagged);
+		else
+			sd_explain_as_delete(target->state, rows);
 		if (target->root_copy)
 			ExecASDeleteTriggers(estate, target->root_copy, target->transition);
 		if (counts == NIL)

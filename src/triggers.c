@@ -64,8 +64,8 @@ has_user_delete_row_trigger(Relation rel)
  * Must a deleted row of this table be locked as for a DELETE, because others
  * may refer to it or triggers look at it?
  */
-static bool
-deletes_need_lock(Relation rel)
+bool
+sd_deletes_need_lock(Relation rel)
 {
 	return sd_is_referenced(rel) || has_user_delete_row_trigger(rel);
 }
@@ -117,8 +117,8 @@ typedef struct Decision
 } Decision;
 
 /* The lock that a DELETE takes, after the weaker one of an UPDATE. */
-static void
-lock_row(SdVirtual *v, TriggerData *data)
+void
+sd_lock_deleted_row(SdVirtual *v, TriggerData *data)
 {
 	ItemPointerData tid = data->tg_trigtuple->t_self;
 	TM_FailureData failure;
@@ -199,7 +199,7 @@ decide(SdVirtual *v, TriggerData *data)
 				 !sd_row_is_live(v, data->tg_newtuple) &&
 				 !isnull && DatumGetInt64(id) == sd_deletion_id());
 	if (d->deleting && d->lock)
-		lock_row(v, data);
+		sd_lock_deleted_row(v, data);
 	return d->deleting || !d->keeps || sd_keep(v, data);
 }
 
@@ -274,7 +274,7 @@ check_parents(SdVirtual *v, TriggerData *data)
 	ListCell   *lc;
 
 	if (parents->lock)
-		lock_row(v, data);
+		sd_lock_deleted_row(v, data);
 	if (TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(data->tg_trigtuple->t_data)))
 		foreach(lc, parents->fkeys)
 			sd_check_parent(lfirst(lc), data->tg_relation, data->tg_trigslot);
@@ -297,21 +297,29 @@ typedef struct Capturing
 								 * if there are any */
 } Capturing;
 
+/* Takes down the keys of a row that is deleted; captures: of sd_leaf_captures(). */
+void
+sd_capture_row(List *captures, Relation rel, HeapTuple row)
+{
+	ListCell   *lc;
+
+	foreach(lc, captures)
+	{
+		Capture    *columns = lfirst(lc);
+
+		sd_deleted_add(columns->deleted, columns->atts, rel, row);
+	}
+}
+
 static bool
 capture(SdVirtual *v, TriggerData *data)
 {
 	Capturing  *c = v->arg;
-	ListCell   *lc;
 
 	c->target->rows++;
 	if (c->target->root)
 		sd_root_add(c->target->root, data->tg_relation, data->tg_trigtuple);
-	foreach(lc, c->captures)
-	{
-		Capture    *columns = lfirst(lc);
-
-		sd_deleted_add(columns->deleted, columns->atts, data->tg_relation, data->tg_trigtuple);
-	}
+	sd_capture_row(c->captures, data->tg_relation, data->tg_trigtuple);
 	if (c->events->ri_TrigDesc->trig_delete_after_row || c->target->transition)
 		queue_events(v, c->events, data, c->target->transition);
 	return true;
@@ -387,8 +395,8 @@ leaf_attributes(const SdDeleted *deleted, Oid leaf)
  * What to take down from a leaf: the sets of the target that it shares with
  * other leaves, added to when it is the first to need one.
  */
-static List *
-leaf_captures(SdTarget *target, Relation leaf, MemoryContext rows_context)
+List *
+sd_leaf_captures(SdTarget *target, Relation leaf, MemoryContext rows_context)
 {
 	MemoryContext old = MemoryContextSwitchTo(rows_context);
 	List	   *sets = sd_deleted_sets(leaf);
@@ -546,11 +554,11 @@ arm_leaf(EState *estate, SdTarget *target, ResultRelInfo *rel, bool own_rows,
 				 errmsg("partition \"%s\" is not registered although its parent is",
 						RelationGetRelationName(rel->ri_RelationDesc)),
 				 errhint("Call softdelete_register() for the partitioned table.")));
-	captures = leaf_captures(target, rel->ri_RelationDesc, rows_context);
+	captures = sd_leaf_captures(target, rel->ri_RelationDesc, rows_context);
 
 	make_room(&leaf, target->mixed);
 	if (target->mixed)
-		add_decision(&leaf, deletes_need_lock(rel->ri_RelationDesc) || has_deferrable_check(unchecked));
+		add_decision(&leaf, sd_deletes_need_lock(rel->ri_RelationDesc) || has_deferrable_check(unchecked));
 	add_user_triggers(&leaf, true);
 	if (unchecked)
 	{
@@ -631,7 +639,7 @@ sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed, bool own_rows
 	all = sd_result_relations(state, &n);
 	target->bare = state->canSetTag && !mixed && !target->transition;
 	for (int i = 0; target->bare && i < n; i++)
-		if (deletes_need_lock(all[i]->ri_RelationDesc))
+		if (sd_deletes_need_lock(all[i]->ri_RelationDesc))
 			target->bare = false;
 	for (int i = 0; i < n; i++)
 		arm_leaf(estate, target, all[i], own_rows, rows_context);

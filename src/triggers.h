@@ -10,6 +10,7 @@
 #include "root.h"
 #include "run.h"
 #include "utils/relcache.h"
+#include "virtual.h"
 
 /* One ModifyTable that deletes. */
 typedef struct SdTarget
@@ -31,9 +32,15 @@ typedef struct SdTarget
 										 * MERGE of all */
 	bool		update_old_table;	/* MERGE: is it for UPDATE triggers? */
 	bool		update_new_table;
+	struct SdFlagged *flagged;	/* of an UPDATE that sets the flag; else NULL */
 } SdTarget;
 
 extern SdTarget *sd_arm_delete(EState *estate, ModifyTableState *state, bool mixed,
 							   bool own_rows, bool first, MemoryContext rows_context);
+
+extern bool sd_deletes_need_lock(Relation rel);
+extern void sd_lock_deleted_row(SdVirtual *v, TriggerData *data);
+extern List *sd_leaf_captures(SdTarget *target, Relation leaf, MemoryContext rows_context);
+extern void sd_capture_row(List *captures, Relation rel, HeapTuple row);
 
 #endif							/* SD_TRIGGERS_H */

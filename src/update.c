@@ -1,7 +1,8 @@
 /*
  * update.c - UPDATEs that do not delete.
  *
- * The flag and deletion_id are not theirs to change; references that they give
+ * deletion_id is not theirs to change, nor, behind the statement's back, the flag;
+ * references that they give
  * up are remembered; keys that they set may be those of deleted rows; what came
  * back in an undelete is left alone by its triggers; and where a foreign key sets
  * a new key, deleted rows follow.  UPDATEs of our own go unnoticed.
@@ -12,6 +13,7 @@
 #include "catalog/pg_trigger.h"
 #include "compat.h"
 #include "conflict.h"
+#include "flagged.h"
 #include "follow.h"
 #include "nodes/plannodes.h"
 #include "undeleting.h"
@@ -22,7 +24,10 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 
-/* Error 0A000: the flag and deletion_id are changed by DELETE and undelete. */
+/*
+ * Error 0A000: deletion_id is changed by deletions and undelete, and the flag by
+ * them and by an UPDATE that names it.
+ */
 void
 sd_refuse_flag_change(Oid relid, AttrNumber att)
 {
@@ -37,9 +42,9 @@ sd_refuse_flag_change(Oid relid, AttrNumber att)
 
 /* ---------- virtual triggers ---------- */
 
-/* Error 0A000 if the row's flag or deletion_id changes. */
-bool
-sd_watch(SdVirtual *v, TriggerData *data)
+/* Error 0A000 if the row's deletion_id changes. */
+void
+sd_refuse_new_deletion_id(SdVirtual *v, TriggerData *data)
 {
 	TupleDesc	desc = RelationGetDescr(data->tg_relation);
 	bool		null_before;
@@ -47,11 +52,18 @@ sd_watch(SdVirtual *v, TriggerData *data)
 	Datum		before = heap_getattr(data->tg_trigtuple, v->table.deletion_id, desc, &null_before);
 	Datum		after = heap_getattr(data->tg_newtuple, v->table.deletion_id, desc, &null_after);
 
-	if (sd_row_is_live(v, data->tg_trigtuple) != sd_row_is_live(v, data->tg_newtuple))
-		sd_refuse_flag_change(RelationGetRelid(data->tg_relation), v->table.flag);
 	if (null_before != null_after ||
 		(!null_before && DatumGetInt64(before) != DatumGetInt64(after)))
 		sd_refuse_flag_change(RelationGetRelid(data->tg_relation), v->table.deletion_id);
+}
+
+/* Error 0A000 if the row's flag or deletion_id changes. */
+bool
+sd_watch(SdVirtual *v, TriggerData *data)
+{
+	if (sd_row_is_live(v, data->tg_trigtuple) != sd_row_is_live(v, data->tg_newtuple))
+		sd_refuse_flag_change(RelationGetRelid(data->tg_relation), v->table.flag);
+	sd_refuse_new_deletion_id(v, data);
 	return true;
 }
 
@@ -256,8 +268,8 @@ arm_follow(EState *estate, ResultRelInfo *leaf, const SdTable *table, List *fkey
 
 /*
  * One result relation of an UPDATE by the user.  Where it is registered it is
- * watched if the statement names the flag or deletion_id, or if a BEFORE trigger
- * might change them, it passes the guard where rows may move between partitions,
+ * watched if the statement names the flag (flagged.c) or deletion_id, or if a BEFORE
+ * trigger might change them, it passes the guard where rows may move between partitions,
  * and deleted rows may have the keys that it sets.  Where rows may have to stay as
  * they came back that is seen to before any other trigger.  Where it is a foreign
  * key's, deleted rows follow.  Registered or not, references to registered tables
@@ -283,7 +295,9 @@ arm_updated_leaf(EState *estate, ResultRelInfo *leaf, bool partitioned, bool mov
 			(void) sd_prepend_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table, sd_keep, NULL);
 		if (moves || (partitioned && changed))
 			sd_switch_off_guard(leaf->ri_TrigDesc);
-		if (changed ||
+		if (kind->flagged)
+			sd_arm_flagged(kind->flagged, estate, leaf, &table);
+		else if (changed ||
 			bms_is_member(table.flag - FirstLowInvalidHeapAttributeNumber, updated) ||
 			bms_is_member(table.deletion_id - FirstLowInvalidHeapAttributeNumber, updated))
 			(void) sd_append_virtual(estate, leaf, TRIGGER_TYPE_UPDATE, &table, sd_watch, NULL);

@@ -15,10 +15,12 @@ typedef struct SdUpdate
 	bool		unlinks;		/* references that it gives up are remembered */
 	bool		follows;		/* it is a foreign key's: deleted rows follow */
 	bool		of_user;		/* it is a user's */
+	struct SdFlagged *flagged;	/* it names the flag; else NULL */
 } SdUpdate;
 
 pg_noreturn extern void sd_refuse_flag_change(Oid relid, AttrNumber att);
 
+extern void sd_refuse_new_deletion_id(SdVirtual *v, TriggerData *data);
 extern bool sd_watch(SdVirtual *v, TriggerData *data);
 extern bool sd_unlink(SdVirtual *v, TriggerData *data);
 extern bool sd_keep(SdVirtual *v, TriggerData *data);

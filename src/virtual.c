@@ -30,7 +30,6 @@ virtual_trigger(PG_FUNCTION_ARGS)
 	SdVirtual  *v = fcinfo->flinfo->fn_extra;
 	TriggerData *data = (TriggerData *) fcinfo->context;
 	bool		idle = (v->unless_false && !*v->unless_false) || (v->unless_true && *v->unless_true);
-	HeapTuple	row = TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple : data->tg_trigtuple;
 
 	/*
 	 * The executor is about to count this call.  EXPLAIN ANALYZE shows triggers
@@ -38,7 +37,10 @@ virtual_trigger(PG_FUNCTION_ARGS)
 	 */
 	if (v->calls && (idle || !v->shown))
 		v->calls->tuplecount--;
-	return PointerGetDatum(idle || v->action(v, data) ? row : NULL);
+	if (!idle && !v->action(v, data))
+		return PointerGetDatum(NULL);
+	return PointerGetDatum(TRIGGER_FIRED_BY_UPDATE(data->tg_event) ? data->tg_newtuple :
+						   data->tg_trigtuple);
 }
 
 /* A slot of the leaf, for the time of the statement. */

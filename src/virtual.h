@@ -10,7 +10,10 @@
 
 typedef struct SdVirtual SdVirtual;
 
-/* What a virtual trigger does with a row; false: nothing happens to the row. */
+/*
+ * What a virtual trigger does with a row; false: nothing happens to the row.  It may
+ * put another new version in the place of data->tg_newtuple.
+ */
 typedef bool (*SdVirtualAction) (SdVirtual *virtual, TriggerData *data);
 
 /* One virtual trigger of one result relation. */
