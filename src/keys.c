@@ -442,15 +442,15 @@ is_large(Relation rel)
 
 /* The commands that build an index without a lock that everybody waits for. */
 static void
-refuse_large(Relation rel, List *keys, const SdTable *table)
+refuse_large(Relation rel, List *keys, const SdTable *table, const char *arguments)
 {
 	StringInfoData commands;
 	char	   *relation = sd_quoted_relation(RelationGetRelid(rel));
 	ListCell   *lc;
 
 	initStringInfo(&commands);
-	appendStringInfo(&commands, "SELECT softdelete_register(%s, partial_unique := false);",
-					 quote_literal_cstr(relation));
+	appendStringInfo(&commands, "SELECT softdelete_register(%s, partial_unique := false%s);",
+					 quote_literal_cstr(relation), arguments);
 	foreach(lc, keys)
 	{
 		Key		   *key = lfirst(lc);
@@ -498,10 +498,11 @@ full_keys(Relation rel, const SdTable *table, StringInfo note)
  * Puts partial keys over live rows in the place of the full ones, and says in
  * "note" which had to stay.  The caller holds AccessExclusiveLock and is about to
  * register the table.  Error 55000 for a table too large to do it in; there
- * exclusion constraints, which cannot be built CONCURRENTLY, stay.
+ * exclusion constraints, which cannot be built CONCURRENTLY, stay; "arguments" are
+ * those that softdelete_register() was given for the flag, for the hint.
  */
 void
-sd_keys_make_partial(Oid relid, const SdTable *table, StringInfo note)
+sd_keys_make_partial(Oid relid, const SdTable *table, const char *arguments, StringInfo note)
 {
 	Relation	rel = table_open(relid, NoLock);
 	List	   *keys = full_keys(rel, table, note);
@@ -527,7 +528,7 @@ sd_keys_make_partial(Oid relid, const SdTable *table, StringInfo note)
 		prepared = lappend(prepared, index);
 	}
 	if (refused)
-		refuse_large(rel, refused, table);
+		refuse_large(rel, refused, table, arguments);
 	table_close(rel, NoLock);
 	forboth(lc, keys, lp, prepared)
 	{

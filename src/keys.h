@@ -11,7 +11,8 @@
 
 extern bool sd_keys_changing(void);
 extern bool sd_key_is_referenced(Oid index);
-extern void sd_keys_make_partial(Oid relid, const SdTable *table, StringInfo note);
+extern void sd_keys_make_partial(Oid relid, const SdTable *table, const char *arguments,
+								 StringInfo note);
 extern bool sd_keys_take_prepared(Oid relid, const SdTable *table, StringInfo note);
 extern void sd_keys_make_new_partial(Oid relid, const SdTable *table, List *known);
 extern void sd_keys_make_full(Oid relid, const SdTable *table);

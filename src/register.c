@@ -415,6 +415,9 @@ static void
 guard_table(Oid relid, const SdColumns *columns, bool partial_unique, const char *retention,
 			StringInfo note)
 {
+	const char *arguments = !columns->adopted ? "" :
+		psprintf(", flag := %s%s", quote_literal_cstr(columns->flag),
+				 columns->live_value ? "" : ", live_value := false");
 	ListCell   *lc;
 
 	if (partial_unique)
@@ -422,7 +425,7 @@ guard_table(Oid relid, const SdColumns *columns, bool partial_unique, const char
 		{
 			SdTable		table = sd_flag_described(lfirst_oid(lc), columns);
 
-			sd_keys_make_partial(lfirst_oid(lc), &table, note);
+			sd_keys_make_partial(lfirst_oid(lc), &table, arguments, note);
 		}
 	add_guard(relid, columns, !partial_unique, retention);
 }

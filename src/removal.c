@@ -49,8 +49,9 @@ sd_heap_old_enough(const SdHeap *heap, SdRowset *rows)
 
 	if (heap->condition == NULL || sd_rowset_count(rows) == 0)
 		return rows;
-	statement.sql = psprintf("SELECT r." SD_ROW_PLACE ", r.deletion_id FROM " SD_ROWS_NAME " r JOIN "
-							 SD_SCHEMA ".deletion d ON d.id = r.deletion_id WHERE %s",
+	statement.sql = psprintf("SELECT r." SD_ROW_PLACE ", r.deletion_id FROM " SD_ROWS_NAME " r LEFT JOIN "
+							 SD_SCHEMA ".deletion l ON l.id = r.deletion_id CROSS JOIN LATERAL"
+							 " (SELECT COALESCE(l.deleted_at, r.flagged_at) AS deleted_at) d WHERE %s",
 							 heap->condition);
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("deletion");
@@ -64,12 +65,20 @@ sd_heap_old_enough(const SdHeap *heap, SdRowset *rows)
 	return old;
 }
 
-/* The columns (row_place, deletion_id) of rows c of a heap, as SQL; palloc'd. */
+/*
+ * The columns (row_place, deletion_id, flagged_at) of rows c of a heap, as SQL;
+ * palloc'd.  The last is when a row was deleted by what its flag says, if it says so.
+ */
 char *
 sd_heap_listed_columns(const SdHeap *heap)
 {
-	return psprintf("c.ctid AS " SD_ROW_PLACE ", c.%s AS deletion_id",
-					quote_identifier(sd_deletion_id_name(heap->relid)));
+	SdTable		table;
+
+	(void) sd_registered(heap->relid, &table);
+	return psprintf("c.ctid AS " SD_ROW_PLACE ", c.%s AS deletion_id, %s::timestamptz AS flagged_at",
+					quote_identifier(sd_deletion_id_name(heap->relid)),
+					sd_flag_type(&table) == BOOLOID ? "NULL" :
+					psprintf("c.%s", quote_identifier(sd_flag_name(heap->relid))));
 }
 
 /*
