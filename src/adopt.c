@@ -184,8 +184,10 @@ reason_against(Relation rel, AttrNumber att, bool live_value, const char **hint)
 	}
 	if (deleted_by_default(rel, att, kind_of(column->atttypid, live_value)))
 	{
-		*hint = psprintf("Run ALTER TABLE %s ALTER COLUMN %s %s.", relation, name,
-						 boolean ? psprintf("SET DEFAULT %s", live_value ? "true" : "false") : "DROP DEFAULT");
+		*hint = boolean ?
+			psprintf("Use live_value := %s, or run ALTER TABLE %s ALTER COLUMN %s SET DEFAULT %s.",
+					 live_value ? "false" : "true", relation, name, live_value ? "true" : "false") :
+			psprintf("Run ALTER TABLE %s ALTER COLUMN %s DROP DEFAULT.", relation, name);
 		return "new rows would be deleted ones, by its default";
 	}
 	return NULL;
