@@ -86,7 +86,6 @@ RESET softdelete.enabled;
 SELECT softdelete_undelete('seats', 1);
 DELETE FROM seats;
 INSERT INTO seats VALUES (1, 'eva');
-SELECT softdelete_conflicts('seats', 1, false);
 SELECT id, who, deleted_at FROM seats;
 
 -- is_deleted, and a time without time zone; partitions with other column numbers; inheritance

@@ -132,7 +132,7 @@ give_up_guard(const Change *change)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("cannot attach table \"%s\" to table \"%s\": they are registered with different columns",
 						get_rel_name(change->child), get_rel_name(change->parent)),
- strcmp(sd_flag_name(change->child), sd_flag_name(change->parent)) == 0 &&
+				 strcmp(sd_flag_name(change->child), sd_flag_name(change->parent)) == 0 &&
 				 strcmp(sd_deletion_id_name(change->child), sd_deletion_id_name(change->parent)) == 0 ?
 				 errhint("Their flags say the opposite of each other: run SELECT softdelete_unregister(%s) first.",
 						 quote_literal_cstr(sd_quoted_relation(change->child))) :
