@@ -30,12 +30,16 @@ DROP TRIGGER slow ON g;
 DELETE FROM p WHERE id = 1;
 SELECT (SELECT count(*) FROM p), (SELECT count(*) FROM c), (SELECT count(*) FROM g);
 
--- the flag and deletion_id are not for UPDATE; writing what is there is no change
+-- deletion_id is not for UPDATE; writing what is there is no change
+BEGIN;
 UPDATE c SET active = false WHERE id = 1;
+ROLLBACK;
 UPDATE c SET deletion_id = 7 WHERE id = 1;
 UPDATE c SET active = true, deletion_id = deletion_id, p_id = 2 WHERE id = 1;
 SET softdelete.show_deleted = on;
+BEGIN;
 UPDATE p SET active = true WHERE id = 1;
+ROLLBACK;
 RESET softdelete.show_deleted;
 INSERT INTO p VALUES (2) ON CONFLICT (id) DO UPDATE SET active = false;
 CREATE TABLE above (id int PRIMARY KEY);
