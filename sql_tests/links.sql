@@ -144,6 +144,29 @@ SELECT softdelete_undelete('p', 2, cascade := true);
 SELECT id, p_id, note FROM plain WHERE id > 10 ORDER BY 1;
 CALL away();
 
+-- and so when it is erased, its key is taken, or it is truncated; what it gave up before
+-- something else is not put back
+CALL again();
+INSERT INTO p VALUES (8);
+INSERT INTO c VALUES (11, 2, 'old'), (12, 2, 'old'), (13, 2, 'old'), (14, 2, 'old');
+INSERT INTO plain VALUES (11, 2, 'old');
+BEGIN;
+UPDATE c SET p_id = NULL WHERE id > 10;
+UPDATE plain SET p_id = NULL WHERE id = 11;
+SELECT softdelete_erase('c', 11);
+DELETE FROM c WHERE id = 12;
+INSERT INTO c VALUES (11, NULL, 'new'), (12, NULL, 'new');
+UPDATE c SET p_id = 8 WHERE id = 13;
+UPDATE c SET p_id = NULL WHERE id = 13;
+TRUNCATE plain;
+INSERT INTO plain VALUES (11, NULL, 'new');
+DELETE FROM p WHERE id = 2;
+COMMIT;
+SELECT softdelete_undelete('p', 2, cascade := true);
+SELECT id, p_id, note FROM c WHERE id > 10 ORDER BY 1;
+SELECT id, p_id, note FROM plain ORDER BY 1;
+CALL away();
+
 -- partitions that go
 SET client_min_messages = warning;
 CREATE TABLE parted (id int, p_id int REFERENCES p ON DELETE SET NULL, note text, PRIMARY KEY (id)) PARTITION BY RANGE (id);

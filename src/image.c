@@ -26,6 +26,7 @@
 #include "rewrite/rewriteDefine.h"
 #include "rewrite/rewriteHandler.h"
 #include "run.h"
+#include "unlinked.h"
 #include "taken.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -138,6 +139,8 @@ sd_image_move(Relation rel, TupleTableSlot *row, const SdTable *table)
 	{
 		case TM_Ok:
 			links = sd_link_rows(rel);
+			if (sd_unlinked_any())
+				sd_unlinked_left(rel, row, NULL);
 			write_image(rel, columns, texts, deletion, no_deletion,
 						links ? sd_link_rows_moved(links, row) : (Datum) 0);
 			break;

@@ -13,6 +13,7 @@
  */
 #include "postgres.h"
 
+#include "access/relation.h"
 #include "access/transam.h"
 #include "access/xact.h"
 #include "catalog/namespace.h"
@@ -204,6 +205,13 @@ sd_leaving_table(Oid relid)
 		(get_rel_relkind(relid) != RELKIND_RELATION &&
 		 get_rel_relkind(relid) != RELKIND_PARTITIONED_TABLE))
 		return;
+	if (sd_unlinked_any())
+	{
+		Relation	rel = relation_open(relid, NoLock);
+
+		sd_unlinked_all_left(rel);
+		relation_close(rel, NoLock);
+	}
 	root = sd_partition_root(relid);
 	if (sd_links_of(relid))
 		note(relid);

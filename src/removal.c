@@ -26,6 +26,7 @@
 #include "registry.h"
 #include "removal.h"
 #include "run.h"
+#include "unlinked.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -345,7 +346,8 @@ sd_heap_delete(SdHeap *heap, int64 at_most)
 	Relation	rel = table_open(heap->relid, RowExclusiveLock);
 	TupleTableSlot *slot = MakeSingleTupleTableSlot(heap->going->desc, &TTSOpsMinimalTuple);
 	SdLinkRows *links = sd_link_rows(rel);
-	TupleTableSlot *row = links ? table_slot_create(rel, NULL) : NULL;
+	bool		unlinked = sd_unlinked_any();
+	TupleTableSlot *row = links || unlinked ? table_slot_create(rel, NULL) : NULL;
 	CommandId	command;
 	int64		rows = 0;
 
@@ -361,11 +363,14 @@ sd_heap_delete(SdHeap *heap, int64 at_most)
 		TM_Result	result;
 
 		CHECK_FOR_INTERRUPTS();
-		if (links)
+		if (row)
 		{
 			if (!table_tuple_fetch_row_version(rel, place, GetActiveSnapshot(), row))
 				elog(ERROR, "row of relation %u is not there", heap->relid);
-			sd_link_rows_forget(links, row);
+			if (links)
+				sd_link_rows_forget(links, row);
+			if (unlinked)
+				sd_unlinked_left(rel, row, NULL);
 		}
 		result = table_tuple_delete(rel, place, command, GetActiveSnapshot(), InvalidSnapshot,
 									true, &failure, false);

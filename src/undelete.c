@@ -30,6 +30,7 @@
 #include "statement.h"
 #include "touched.h"
 #include "undelete.h"
+#include "unlinked.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -42,6 +43,7 @@ put_back_all_links(SdUndelete *undelete, List *deletions)
 
 	if (!sd_links_exist(deletions))
 		return;
+	sd_unlinked_again();
 
 	foreach(lt, undelete->tables)
 	{

@@ -9,7 +9,8 @@
  * as if the action had done it.
  *
  * A row that goes, or gets another key, in between is remembered too: then what it
- * gave up before is not journalled, because another row may have its key.
+ * gave up before is not journalled, because another row may have its key.  Nor is
+ * what a row gave up before it gave up something else.
  *
  * What is remembered lives in tuplestores of the transaction.  What a
  * subtransaction that has aborted remembered does not count.
@@ -52,7 +53,9 @@ typedef struct Pending
 								 * row's key, o<att> and n<att> the foreign key's
 								 * columns before and after; null if the row left */
 	int64		last;			/* position */
-	bool		left;			/* has a row left? */
+	int64		void_until;		/* position up to which nothing counts any more */
+	bool		later;			/* may a later entry of a row matter: has one left, or
+								 * been given a reference again? */
 } Pending;
 
 static List *pending = NIL;		/* Pending, of this transaction */
@@ -303,7 +306,12 @@ remember(EState *estate, const SdUnlinking *unlinking, Relation rel,
 	}
 	if (!gives_up(estate, unlinking, desc, old_values, old_nulls,
 				  old_values + nkeys, old_nulls + nkeys))
+	{
+		p = find_pending(unlinking->fkey->id, unlinking->desc);
+		if (p)
+			p->later = true;
 		return;
+	}
 	p = pending_of(unlinking);
 	values[0] = Int64GetDatum(GetCurrentTransactionId());
 	values[1] = Int64GetDatum(++p->last);
@@ -385,33 +393,67 @@ sd_unlinked_left(Relation rel, TupleTableSlot *row, TupleTableSlot *after)
 			for (i = 0; i < nrow; i++)
 				values[2 + i] = slot_getattr(row, atts[i], &nulls[2 + i]);
 			tuplestore_putvalues(p->rows->store, p->rows->desc, values, nulls);
-			p->left = true;
+			p->later = true;
 		}
 	}
 }
 
+/* An undelete has given rows their references again. */
+void
+sd_unlinked_again(void)
+{
+	ListCell   *lc;
+
+	foreach(lc, pending)
+		((Pending *) lfirst(lc))->later = true;
+}
+
+/* All rows, or who knows which, leave this table. */
+void
+sd_unlinked_all_left(Relation rel)
+{
+	ListCell   *lc;
+	ListCell   *lp;
+
+	if (pending == NIL || RelationGetFKeyList(rel) == NIL)
+		return;
+	foreach(lc, sd_fkeys_from(rel))
+		foreach(lp, pending)
+			if (((Pending *) lfirst(lp))->fkey == ((SdForeignKey *) lfirst(lc))->id)
+				((Pending *) lfirst(lp))->void_until = ((Pending *) lfirst(lp))->last;
+}
+
 /* ---------- the parent goes ---------- */
 
+/* The row's key in what is remembered, as text[]. */
+static void
+append_key(StringInfo sql, const char *alias, const List *key)
+{
+	const char *sep = "";
+	const ListCell *lc;
+
+	appendStringInfoString(sql, "ARRAY[");
+	foreach(lc, key)
+	{
+		appendStringInfo(sql, "%ssoftdelete.to_text(%s." ROW_PREFIX "%d)", sep, alias, lfirst_int(lc));
+		sep = ", ";
+	}
+	appendStringInfoString(sql, "]::pg_catalog.text[]");
+}
+
 static char *
-matching_links(const SdForeignKey *fkey, const List *key, bool left)
+matching_links(const SdForeignKey *fkey, const List *key, const Pending *p)
 {
 	StringInfoData sql;
 	char		column[SD_COLUMN_SIZE];
-	const char *sep = "";
-	const ListCell *lc;
 
 	initStringInfo(&sql);
 	appendStringInfoString(&sql, "SELECT ARRAY[");
 	for (int k = 0; k < fkey->nkeys; k++)
 		appendStringInfo(&sql, "%s" SD_TO_TEXT, k ? ", " : "",
 						 sd_fkey_column(column, "p", SD_KEY_PREFIX, fkey->parent, fkey->parent_att[k]));
-	appendStringInfoString(&sql, "], ARRAY[");
-	foreach(lc, key)
-	{
-		appendStringInfo(&sql, "%ssoftdelete.to_text(l." ROW_PREFIX "%d)", sep, lfirst_int(lc));
-		sep = ", ";
-	}
-	appendStringInfoString(&sql, "]::pg_catalog.text[]");
+	appendStringInfoString(&sql, "], ");
+	append_key(&sql, "l", key);
 	for (int after = 0; after <= 1; after++)
 	{
 		appendStringInfoString(&sql, ", ARRAY[");
@@ -422,13 +464,18 @@ matching_links(const SdForeignKey *fkey, const List *key, bool left)
 	}
 	appendStringInfoString(&sql, " FROM " SD_ROWS_NAME " p, softdelete_unlinked l WHERE ");
 	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "l", OLD_PREFIX);
-	if (left)
+	appendStringInfo(&sql, " AND l.position > " INT64_FORMAT, p->void_until);
+	if (p->later)
 	{
-		appendStringInfo(&sql, " AND NOT EXISTS (SELECT FROM softdelete_unlinked x WHERE x.position > l.position"
-						 " AND x." OLD_PREFIX "%d IS NULL", fkey->child_att[0]);
-		foreach(lc, key)
-			appendStringInfo(&sql, " AND softdelete.to_text(x." ROW_PREFIX "%d) IS NOT DISTINCT FROM"
-							 " softdelete.to_text(l." ROW_PREFIX "%d)", lfirst_int(lc), lfirst_int(lc));
+		appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_unlinked x"
+							   " WHERE x.position > l.position AND ");
+		append_key(&sql, "x", key);
+		appendStringInfoString(&sql, " = ");
+		append_key(&sql, "l", key);
+
+		/* where rows may have the same key, another one of them may have given it up */
+		if (sd_row_key_is_shared(fkey))
+			appendStringInfo(&sql, " AND x." OLD_PREFIX "%d IS NULL", fkey->child_att[0]);
 		appendStringInfoChar(&sql, ')');
 	}
 	return sql.data;
@@ -489,7 +536,7 @@ sd_unlinked_journal(const SdDeleted *set)
 
 		if (p == NULL)
 			continue;
-		statement.sql = matching_links(fkey, key, p->left);
+		statement.sql = matching_links(fkey, key, p);
 		statement.kind = SD_RUN_LIVE;
 		statement.owner_of = fkey->child;
 		statement.portable = true;

@@ -29,6 +29,8 @@ extern void sd_unlinking_row(EState *estate, List *unlinking, Relation rel,
 							 HeapTuple before, HeapTuple after);
 extern bool sd_unlinked_any(void);
 extern void sd_unlinked_left(Relation rel, TupleTableSlot *row, TupleTableSlot *after);
+extern void sd_unlinked_again(void);
+extern void sd_unlinked_all_left(Relation rel);
 extern void sd_unlinked_journal(const SdDeleted *set);
 extern void sd_unlinked_init(void);
 
