@@ -62,6 +62,14 @@ ALTER TABLE others ADD active boolean NOT NULL DEFAULT true, ADD deletion_id big
 SET ROLE regress_rights_nobody;
 CREATE TRIGGER softdelete_guard BEFORE DELETE ON others FOR EACH ROW
     WHEN (OLD.active IS NOT NULL OR OLD.deletion_id IS NULL OR true) EXECUTE FUNCTION softdelete.softdelete_guard();
+-- nor is the mark of a table whose rows may really go
+RESET ROLE;
+SET client_min_messages = warning;
+CREATE TABLE under (id int PRIMARY KEY REFERENCES p ON DELETE CASCADE);
+RESET client_min_messages;
+GRANT TRIGGER ON under TO regress_rights_nobody;
+SET ROLE regress_rights_nobody;
+CREATE TRIGGER softdelete_excluded AFTER INSERT ON under WHEN (false) EXECUTE FUNCTION softdelete.softdelete_guard();
 ALTER TABLE p DISABLE TRIGGER softdelete_guard;
 DROP TRIGGER softdelete_guard ON p;
 ALTER TABLE p DROP COLUMN active;

@@ -8,6 +8,7 @@
 
 #include "catalog/objectaccess.h"
 #include "catalog/pg_class.h"
+#include "catalog/pg_trigger.h"
 #include "commands/explain.h"
 #include "compat.h"
 #include "convert.h"
@@ -31,6 +32,7 @@
 #include "settings.h"
 #include "statement.h"
 #include "tcop/utility.h"
+#include "truncate.h"
 #include "unlinked.h"
 #include "utility.h"
 #include "utils/plancache.h"
@@ -171,6 +173,8 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	{
 		sd_drops_end(drops);
 		sd_leaving_end(leaving);
+		sd_utility_end();
+		sd_truncate_end();
 		sd_utility_depth--;
 		sd_utility_set(outer);
 	}
@@ -186,6 +190,10 @@ object_access(ObjectAccessType access, Oid classid, Oid objectid, int subid, voi
 		sd_drop(classid, objectid, subid, ((ObjectAccessDrop *) arg)->dropflags);
 	if ((access == OAT_DROP || access == OAT_TRUNCATE) && classid == RelationRelationId && subid == 0)
 		sd_leaving_table(objectid);
+	if (access == OAT_TRUNCATE)
+		sd_truncate_table(objectid);
+	if (access == OAT_POST_CREATE && classid == TriggerRelationId)
+		sd_utility_trigger(objectid);
 }
 
 #if SD_EXPLAIN_NODE_HOOK

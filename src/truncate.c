@@ -46,6 +46,9 @@
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 
+static Oid	emptied = InvalidOid;	/* registered table with rows that the statement
+									 * under way really truncates */
+
 /* The tables of a statement, all locked. */
 typedef struct Tables
 {
@@ -455,6 +458,44 @@ sd_truncate(PlannedStmt *statement, SdTruncation **under_way)
 	refuse_unregistered(&tables, real);
 	delete_all(*under_way, &tables);
 	return rest_of(statement, &tables, real);
+}
+
+/*
+ * PostgreSQL is about to truncate a table.  Between our look at a name and its own the
+ * name may have come to mean another table, one that is registered: then rows would
+ * go that nobody has looked at.
+ */
+void
+sd_truncate_table(Oid relid)
+{
+	Relation	rel;
+
+	if (!sd_enabled || OidIsValid(emptied) || !sd_registered(relid, NULL))
+		return;
+	rel = try_table_open(relid, AccessShareLock);
+	if (rel == NULL)
+		return;
+	if (sd_has_rows(rel))
+		emptied = relid;
+	table_close(rel, NoLock);
+}
+
+/* The statement has run.  Error 55000 if it has really truncated a registered table. */
+void
+sd_truncate_check(void)
+{
+	if (OidIsValid(emptied))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("registered table \"%s\" cannot be really truncated", get_rel_name(emptied)),
+				 errhint("Name the table by its schema, and truncate it again.")));
+}
+
+/* The statement has ended, or failed. */
+void
+sd_truncate_end(void)
+{
+	emptied = InvalidOid;
 }
 
 /* After the rest of the statement has run: AFTER TRUNCATE triggers. */

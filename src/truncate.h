@@ -9,6 +9,9 @@
 typedef struct SdTruncation SdTruncation;
 
 extern PlannedStmt *sd_truncate(PlannedStmt *statement, SdTruncation **under_way);
+extern void sd_truncate_table(Oid relid);
+extern void sd_truncate_check(void);
+extern void sd_truncate_end(void);
 extern void sd_truncate_done(SdTruncation *truncation);
 
 #endif							/* SD_TRUNCATE_H */

@@ -7,10 +7,12 @@
  */
 #include "postgres.h"
 
+#include "access/genam.h"
 #include "access/table.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_inherits.h"
+#include "catalog/pg_trigger.h"
 #include "deletion.h"
 #include "drops.h"
 #include "image.h"
@@ -24,10 +26,15 @@
 #include "run.h"
 #include "utility.h"
 #include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "viewer.h"
 #include "visibility.h"
+
+static List *made_triggers = NIL;	/* OIDs: by the statement under way; in
+									 * TopTransactionContext */
 
 static ResTarget *
 column_target(char *name)
@@ -63,7 +70,9 @@ copied_columns(Oid relid)
 
 /*
  * COPY of a registered table becomes COPY of a query, except where the session
- * sees all rows.  DoCopy() itself does the same for row security.
+ * sees all rows.  DoCopy() itself does the same for row security.  Where it stays as
+ * it is the table is named by its schema: DoCopy() looks the name up again, and by
+ * then it could mean another table.
  */
 static PlannedStmt *
 copy_to(PlannedStmt *statement, CopyStmt *copy)
@@ -73,20 +82,21 @@ copy_to(PlannedStmt *statement, CopyStmt *copy)
 	RangeVar   *from;
 	CopyStmt   *query;
 	PlannedStmt *result;
+	bool		registered;
 	ListCell   *lc;
 
 	if (copy->is_from || copy->relation == NULL)
 		return statement;
-
-	/* the lock keeps the name from meaning another table when COPY looks again */
-	relid = RangeVarGetRelid(copy->relation, AccessShareLock, true);
-	if (!OidIsValid(relid) || get_rel_relkind(relid) != RELKIND_RELATION ||
-		!sd_registered(relid, NULL))
-		return statement;
-	if (sd_shows_all_rows())
-	{
+	relid = RangeVarGetRelid(copy->relation, AccessShareLock, false);
+	registered = get_rel_relkind(relid) == RELKIND_RELATION && sd_registered(relid, NULL);
+	if (registered && sd_shows_all_rows())
 		sd_require_viewer(relid);
-		return statement;
+	result = copyObject(statement);
+	if (!registered || sd_shows_all_rows())
+	{
+		query = (CopyStmt *) result->utilityStmt;
+		query->relation->schemaname = get_namespace_name(get_rel_namespace(relid));
+		return result;
 	}
 	select = makeNode(SelectStmt);
 	if (copy->attlist == NIL)
@@ -101,7 +111,6 @@ copy_to(PlannedStmt *statement, CopyStmt *copy)
 	query->relation = NULL;
 	query->attlist = NIL;
 	query->query = (Node *) select;
-	result = copyObject(statement);
 	result->utilityStmt = (Node *) query;
 	return result;
 }
@@ -201,11 +210,7 @@ sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context, SdUtil
 				rename_column((RenameStmt *) utility, after);
 			break;
 		case T_CreateTrigStmt:
-			if (!IsBinaryUpgrade && strcmp(((CreateTrigStmt *) utility)->trigname, SD_GUARD_NAME) == 0)
-			{
-				after->guard_on = copyObject(((CreateTrigStmt *) utility)->relation);
-				after->restored = context == PROCESS_UTILITY_TOPLEVEL;
-			}
+			after->restored = context == PROCESS_UTILITY_TOPLEVEL;
 			break;
 		case T_RefreshMatViewStmt:
 			sd_utility_set(SD_UTILITY_REFRESH);
@@ -216,6 +221,73 @@ sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context, SdUtil
 	return statement;
 }
 
+/* ---------- triggers ---------- */
+
+/* A trigger has been made, or replaced; its entry in the catalog is not seen yet. */
+void
+sd_utility_trigger(Oid trigger)
+{
+	MemoryContext old;
+
+	if (IsBinaryUpgrade)
+		return;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	made_triggers = lappend_oid(made_triggers, trigger);
+	MemoryContextSwitchTo(old);
+}
+
+/* The statement has ended, or failed: forgets what is not looked at yet. */
+void
+sd_utility_end(void)
+{
+	made_triggers = NIL;
+}
+
+static List *
+take_made_triggers(void)
+{
+	List	   *triggers = made_triggers;
+
+	made_triggers = NIL;
+	return triggers;
+}
+
+/* The table of a trigger that says that it is registered, or excluded; else InvalidOid. */
+static Oid
+table_marked_by(Oid trigger)
+{
+	Relation	triggers = table_open(TriggerRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple	tuple;
+	Oid			relid = InvalidOid;
+
+	ScanKeyInit(&key, Anum_pg_trigger_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(trigger));
+	scan = systable_beginscan(triggers, TriggerOidIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple) && sd_is_guard(((Form_pg_trigger) GETSTRUCT(tuple))->tgfoid))
+		relid = ((Form_pg_trigger) GETSTRUCT(tuple))->tgrelid;
+	systable_endscan(scan);
+	table_close(triggers, AccessShareLock);
+	return relid;
+}
+
+/*
+ * A trigger with the guard's function is for the owner of the table to make, though
+ * to PostgreSQL the privilege for triggers is enough.  A restore may have made it.
+ */
+static void
+look_at_trigger(Oid trigger, bool restored)
+{
+	Oid			relid = table_marked_by(trigger);
+
+	if (!OidIsValid(relid))
+		return;
+	sd_require_owner(sd_partition_root(relid));
+	if (restored && sd_registered(relid, NULL) && !get_rel_relispartition(relid))
+		sd_register_ids(relid);
+}
+
 /*
  * After the statement has run: what began to inherit, new keys, a table that a
  * dump has registered, renamed columns.
@@ -224,7 +296,9 @@ void
 sd_utility_done(const SdUtilityAfter *after)
 {
 	Oid			relid;
+	ListCell   *lc;
 
+	sd_truncate_check();
 	if (after->truncation)
 		sd_truncate_done(after->truncation);
 	relid = after->heir ? RangeVarGetRelid(after->heir, NoLock, true) : InvalidOid;
@@ -233,18 +307,10 @@ sd_utility_done(const SdUtilityAfter *after)
 		sd_register_inherited(relid);
 	sd_guard_changed(after->guarded, &after->guarded_as);
 	sd_keyddl_done(&after->keys);
-	relid = after->guard_on ? RangeVarGetRelid(after->guard_on, NoLock, true) : InvalidOid;
-	if (OidIsValid(relid) && sd_registered(relid, NULL))
-	{
-		/* to PostgreSQL the privilege for triggers is enough */
-		sd_require_owner(relid);
-		if (after->restored)
-			sd_register_ids(relid);
-	}
+	foreach(lc, take_made_triggers())
+		look_at_trigger(lfirst_oid(lc), after->restored);
 	if (OidIsValid(after->renamed))
 	{
-		ListCell   *lc;
-
 		if (sd_registered(after->renamed, NULL))
 			foreach(lc, sd_tables_of(after->renamed))
 				sd_images_rename_column(lfirst_oid(lc), after->old_name, after->new_name);

@@ -15,8 +15,7 @@ typedef struct SdUtilityAfter
 {
 	RangeVar   *heir;			/* the table that will inherit from another */
 	SdKeyDdl	keys;
-	RangeVar   *guard_on;		/* a table that is given a guard */
-	bool		restored;		/* perhaps by a restore, with rows */
+	bool		restored;		/* perhaps by a restore, with rows: a trigger */
 	Oid			renamed;		/* table with a renamed column */
 	char	   *old_name;
 	char	   *new_name;
@@ -28,5 +27,7 @@ typedef struct SdUtilityAfter
 extern PlannedStmt *sd_utility_prepare(PlannedStmt *statement, ProcessUtilityContext context,
 									   SdUtilityAfter *after);
 extern void sd_utility_done(const SdUtilityAfter *after);
+extern void sd_utility_trigger(Oid trigger);
+extern void sd_utility_end(void);
 
 #endif							/* SD_UTILITY_H */
