@@ -377,6 +377,20 @@ AS 'MODULE_PATHNAME', 'softdelete_undelete_deletion';
 COMMENT ON FUNCTION softdelete_undelete_deletion(bigint, boolean) IS
 'brings back everything that the deletion took and that is still deleted, and the references that it overwrote; AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on the tables that its statements named, with their policies (42501); a parent deleted by another deletion is 23503, an unknown deletion P0002.';
 
+CREATE FUNCTION softdelete_preview(rel regclass, id anyelement)
+RETURNS TABLE (depth int, relation regclass, constraint_name name, action text, row_count bigint)
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_preview';
+COMMENT ON FUNCTION softdelete_preview(regclass, anyelement) IS
+'what a DELETE of the row of rel with this key (a value, ROW(...), or an array of keys) would do, and what would stop it, without doing it: rows by depth, table and foreign key; action is delete, cascade, set null, set default, really deleted (an excluded table), refused: ... or refused at commit: ... Changes and locks nothing; does not know what triggers would do. row_count is null in tables that the caller may not read whole. Needs SELECT on rel (42501); an unknown key is P0002, a table that is not registered or has no primary key 55000.';
+
+CREATE FUNCTION softdelete_preview(rel regclass, id text)
+RETURNS TABLE (depth int, relation regclass, constraint_name name, action text, row_count bigint)
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_preview';
+COMMENT ON FUNCTION softdelete_preview(regclass, text) IS
+'the same with the key as text; a composite key as a JSON object by column name';
+
 CREATE FUNCTION softdelete_conflicts(rel regclass, id anyelement, cascade boolean DEFAULT false)
 RETURNS TABLE (kind text, relation regclass, key text, constraint_name name, blocking_key text, hint text)
 LANGUAGE C VOLATILE PARALLEL UNSAFE

@@ -27,20 +27,13 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/rls.h"
+#include "viewer.h"
 
 typedef struct Report
 {
 	SdComing   *coming;
 	ReturnSetInfo *result;
 } Report;
-
-/* Keys are shown to who may read all rows of their table. */
-static bool
-may_read(Oid relid)
-{
-	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
-		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
-}
 
 static void
 report(Report *report, const char *kind, Oid relid, const char *key, const char *constraint,
@@ -80,7 +73,7 @@ key_sql(Oid relid, List *atts, const char *alias, const char *prefix)
 	ListCell   *lc;
 	char		column[SD_COLUMN_SIZE];
 
-	if (atts == NIL || !may_read(relid))
+	if (atts == NIL || !sd_may_read(relid))
 		return "NULL::pg_catalog.text";
 	if (list_length(atts) == 1)
 		return psprintf(SD_TO_TEXT, sd_fkey_column(column, alias, prefix, relid, linitial_int(atts)));
@@ -309,7 +302,7 @@ look_at_missing_parents(Report *r, SdTouched *child, const SdForeignKey *fkey)
 	initStringInfo(&sql);
 	appendStringInfo(&sql, "SELECT %s, %s, NULL::bigint, s.upper FROM " SD_ROWS_NAME " s WHERE s.flipped%s",
 					 key_sql(child->relid, sd_primary_key(child->relid), "s", SD_KEY_PREFIX),
-					 may_read(child->relid) && fkey->nkeys == 1 ?
+					 sd_may_read(child->relid) && fkey->nkeys == 1 ?
 					 psprintf(SD_TO_TEXT, sd_fkey_column(column, "s", SD_KEY_PREFIX, fkey->child,
 														 fkey->child_att[0])) : "NULL::pg_catalog.text",
 					 fkey->validated ? " AND s.tid IS NULL" : "");

@@ -75,6 +75,7 @@ read_fkey(Oid constraint)
 	fkey->enforced = sd_constraint_is_enforced(form);
 	fkey->validated = form->convalidated;
 	fkey->deferrable = form->condeferrable;
+	fkey->deferred = form->condeferred;
 	DeconstructFkConstraintRow(tuple, &fkey->nkeys, fkey->child_att,
 							   fkey->parent_att, fkey->equal, NULL, NULL,
 							   &fkey->nset, fkey->set_att);

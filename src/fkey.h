@@ -28,6 +28,7 @@ typedef struct SdForeignKey
 	bool		enforced;
 	bool		validated;
 	bool		deferrable;		/* may SET CONSTRAINTS defer its check? */
+	bool		deferred;		/* is it deferred unless SET CONSTRAINTS says so? */
 	int			nkeys;
 	AttrNumber	child_att[INDEX_MAX_KEYS];
 	AttrNumber	parent_att[INDEX_MAX_KEYS];

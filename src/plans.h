@@ -15,7 +15,11 @@ typedef enum SdPurpose
 	SD_CASCADE_REFERENCED,		/* which rows are referred to? */
 	SD_CASCADE_LINKS,			/* SET NULL, SET DEFAULT: what is overwritten */
 	SD_CASCADE_SET,
-	SD_UNDELETE_FLIP			/* make the rows below live */
+	SD_UNDELETE_FLIP,			/* make the rows below live */
+	SD_PREVIEW_ROWS,			/* what refers */
+	SD_PREVIEW_OTHER_ROWS,		/* the same without what is known */
+	SD_PREVIEW_PLACES,			/* where it is */
+	SD_PREVIEW_OTHER_PLACES
 } SdPurpose;
 
 typedef struct SdPlan

@@ -61,3 +61,11 @@ softdelete_may_view_deleted(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_BOOL(sd_may_view_deleted());
 }
+
+/* May the current user read all rows of a table, so that it may know of keys and counts? */
+bool
+sd_may_read(Oid relid)
+{
+	return pg_class_aclcheck(relid, GetUserId(), ACL_SELECT) == ACLCHECK_OK &&
+		check_enable_rls(relid, InvalidOid, true) != RLS_ENABLED;
+}
