@@ -73,6 +73,28 @@ SELECT id, p_id, note FROM c ORDER BY 1;
 SELECT id, p_id, note FROM plain ORDER BY 1;
 CALL away();
 
+-- by INSERT ... ON CONFLICT, of partitions too
+CALL again();
+INSERT INTO c VALUES (1) ON CONFLICT (id) DO UPDATE SET id = 10;
+INSERT INTO plain VALUES (1) ON CONFLICT (id) DO UPDATE SET id = 10;
+SET client_min_messages = warning;
+CREATE TABLE split (id int PRIMARY KEY, p_id int REFERENCES p ON DELETE SET NULL, note text) PARTITION BY RANGE (id);
+CREATE TABLE split_1 PARTITION OF split FOR VALUES FROM (0) TO (100);
+RESET client_min_messages;
+INSERT INTO split VALUES (1, 2, 'old'), (2, 2, 'old');
+DELETE FROM p WHERE id = 2;
+INSERT INTO split VALUES (1) ON CONFLICT (id) DO UPDATE SET id = 10;
+INSERT INTO c VALUES (1, NULL, 'new');
+INSERT INTO plain VALUES (1, NULL, 'new');
+INSERT INTO split VALUES (1, NULL, 'new');
+SELECT softdelete_undelete('p', 1, cascade := true);
+SELECT softdelete_undelete('p', 2, cascade := true);
+SELECT id, p_id, note FROM c ORDER BY 1;
+SELECT id, p_id, note FROM plain ORDER BY 1;
+SELECT id, p_id, note FROM split ORDER BY 1;
+DROP TABLE split;
+CALL away();
+
 -- rolled back: nothing has happened
 CALL again();
 BEGIN;

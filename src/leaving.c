@@ -110,7 +110,9 @@ sd_arm_leaving(EState *estate, ModifyTableState *state)
 	bool		merge = state->operation == CMD_MERGE;
 	bool		deletes = state->operation == CMD_DELETE ||
 		(merge && (state->mt_merge_subcommands & MERGE_DELETE) != 0);
-	bool		updates = state->operation == CMD_UPDATE ||
+	bool		on_conflict = state->operation == CMD_INSERT &&
+		((ModifyTable *) state->ps.plan)->onConflictAction == ONCONFLICT_UPDATE;
+	bool		updates = state->operation == CMD_UPDATE || on_conflict ||
 		(merge && (state->mt_merge_subcommands & MERGE_UPDATE) != 0);
 	List	   *children = NIL;
 
@@ -120,10 +122,18 @@ sd_arm_leaving(EState *estate, ModifyTableState *state)
 		Relation	rel = leaf->ri_RelationDesc;
 		Leaving    *leaving;
 
-		if (rel->rd_rel->relkind != RELKIND_RELATION || !refers_to_registered(rel))
+		if ((rel->rd_rel->relkind != RELKIND_RELATION && rel->rd_rel->relkind != RELKIND_PARTITIONED_TABLE) ||
+			!refers_to_registered(rel))
 			continue;
 		leaving = palloc0(sizeof(Leaving));
 		leaving->links = sd_link_rows(rel);
+		if (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+		{
+			/* which partition is known when there is a row for it */
+			if (on_conflict && leaving->links && may_change_key(estate, leaf, leaving))
+				children = list_concat_unique_oid(children, sd_link_children(rel));
+			continue;
+		}
 		leaving->unlinked = sd_unlinked_any();
 
 		/* in a MERGE a DELETE may be one half of a row's move */

@@ -274,7 +274,7 @@ arm_changes(QueryDesc *query, ModifyTableState *state, int eflags, Statement **s
 static bool
 may_take_away(ModifyTableState *state, const SdStatement *own)
 {
-	if (state->operation == CMD_INSERT || (own && (own->kind == SD_RUN_FLAG || own->kind == SD_RUN_LINKS)))
+	if (own && (own->kind == SD_RUN_IMAGES || own->kind == SD_RUN_FLAG || own->kind == SD_RUN_LINKS))
 		return false;
 	return !sd_statement_deletes(state) || state->operation == CMD_MERGE;
 }
@@ -286,11 +286,12 @@ arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement
 
 	if (state->operation == CMD_UPDATE || state->operation == CMD_MERGE)
 		arm_changes(query, state, eflags, statement);
-	if (may_take_away(state, own))
-		*leaving = list_concat_unique_oid(*leaving, sd_arm_leaving(query->estate, state));
 	if (state->operation == CMD_INSERT ||
 		(state->operation == CMD_MERGE && (state->mt_merge_subcommands & MERGE_INSERT) != 0))
 		sd_arm_insert(query->estate, state, own && own->kind == SD_RUN_IMAGES);
+	/* after all others: theirs may have to be in front */
+	if (may_take_away(state, own))
+		*leaving = list_concat_unique_oid(*leaving, sd_arm_leaving(query->estate, state));
 }
 
 /* EXPLAIN without ANALYZE: the node will not run. */

@@ -19,7 +19,7 @@
 #include "virtual.h"
 
 /* Virtual triggers that sd_append_virtual() may add to one result relation. */
-#define APPENDED_AT_MOST 5
+#define APPENDED_AT_MOST 8
 
 /* ---------- at work ---------- */
 
