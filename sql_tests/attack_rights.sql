@@ -70,6 +70,16 @@ RESET client_min_messages;
 GRANT TRIGGER ON under TO regress_rights_nobody;
 SET ROLE regress_rights_nobody;
 CREATE TRIGGER softdelete_excluded AFTER INSERT ON under WHEN (false) EXECUTE FUNCTION softdelete.softdelete_guard();
+-- also where an event trigger runs a command of its own, as somebody else
+RESET ROLE;
+CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS
+    'BEGIN CREATE TEMP TABLE IF NOT EXISTS watched (id int); END';
+CREATE EVENT TRIGGER regress_rights_watch ON ddl_command_end WHEN TAG IN ('CREATE TRIGGER') EXECUTE FUNCTION watch();
+SET ROLE regress_rights_nobody;
+CREATE TRIGGER softdelete_excluded AFTER INSERT ON under WHEN (false) EXECUTE FUNCTION softdelete.softdelete_guard();
+RESET ROLE;
+DROP EVENT TRIGGER regress_rights_watch;
+SET ROLE regress_rights_nobody;
 ALTER TABLE p DISABLE TRIGGER softdelete_guard;
 DROP TRIGGER softdelete_guard ON p;
 ALTER TABLE p DROP COLUMN active;

@@ -151,6 +151,8 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	SdUtilityAfter after = {0};
 	List	   *drops = sd_drops_begin();
 	List	   *leaving = sd_leaving_begin();
+	List	   *triggers = sd_utility_begin();
+	Oid			emptied = sd_truncate_begin();
 	List	   *changes;
 
 	sd_utility_depth++;
@@ -173,8 +175,8 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	{
 		sd_drops_end(drops);
 		sd_leaving_end(leaving);
-		sd_utility_end();
-		sd_truncate_end();
+		sd_utility_end(triggers);
+		sd_truncate_end(emptied);
 		sd_utility_depth--;
 		sd_utility_set(outer);
 	}

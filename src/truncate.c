@@ -491,11 +491,21 @@ sd_truncate_check(void)
 				 errhint("Name the table by its schema, and truncate it again.")));
 }
 
-/* The statement has ended, or failed. */
-void
-sd_truncate_end(void)
+/* A statement begins; what it returns is for sd_truncate_end(). */
+Oid
+sd_truncate_begin(void)
 {
+	Oid			outer = emptied;
+
 	emptied = InvalidOid;
+	return outer;
+}
+
+/* It has ended, or failed. */
+void
+sd_truncate_end(Oid outer)
+{
+	emptied = outer;
 }
 
 /* After the rest of the statement has run: AFTER TRUNCATE triggers. */

@@ -11,7 +11,8 @@ typedef struct SdTruncation SdTruncation;
 extern PlannedStmt *sd_truncate(PlannedStmt *statement, SdTruncation **under_way);
 extern void sd_truncate_table(Oid relid);
 extern void sd_truncate_check(void);
-extern void sd_truncate_end(void);
+extern Oid	sd_truncate_begin(void);
+extern void sd_truncate_end(Oid outer);
 extern void sd_truncate_done(SdTruncation *truncation);
 
 #endif							/* SD_TRUNCATE_H */

@@ -236,13 +236,6 @@ sd_utility_trigger(Oid trigger)
 	MemoryContextSwitchTo(old);
 }
 
-/* The statement has ended, or failed: forgets what is not looked at yet. */
-void
-sd_utility_end(void)
-{
-	made_triggers = NIL;
-}
-
 static List *
 take_made_triggers(void)
 {
@@ -250,6 +243,20 @@ take_made_triggers(void)
 
 	made_triggers = NIL;
 	return triggers;
+}
+
+/* A statement begins; what it returns is for sd_utility_end(). */
+List *
+sd_utility_begin(void)
+{
+	return take_made_triggers();
+}
+
+/* It has ended, or failed. */
+void
+sd_utility_end(List *outer)
+{
+	made_triggers = outer;
 }
 
 /* The table of a trigger that says that it is registered, or excluded; else InvalidOid. */

@@ -28,6 +28,7 @@ extern PlannedStmt *sd_utility_prepare(PlannedStmt *statement, ProcessUtilityCon
 									   SdUtilityAfter *after);
 extern void sd_utility_done(const SdUtilityAfter *after);
 extern void sd_utility_trigger(Oid trigger);
-extern void sd_utility_end(void);
+extern List *sd_utility_begin(void);
+extern void sd_utility_end(List *outer);
 
 #endif							/* SD_UTILITY_H */
