@@ -20,9 +20,9 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-/* A statement on the log with the deletion's id as $1. */
+/* A statement on the log with the deletion's id as $1; its plan is kept. */
 static SdStatement
-about(const char *sql, const int64 *deletion)
+about(const char *sql, SPIPlanPtr *plan, const int64 *deletion)
 {
 	static Oid	types[] = {INT8OID};
 	SdStatement statement = {0};
@@ -30,6 +30,7 @@ about(const char *sql, const int64 *deletion)
 
 	*value = Int64GetDatum(*deletion);
 	statement.sql = sql;
+	statement.plan = plan;
 	statement.kind = SD_RUN_PLAIN;
 	statement.owner_of = sd_own_relation("deletion");
 	statement.nargs = 1;
@@ -42,10 +43,11 @@ about(const char *sql, const int64 *deletion)
 List *
 sd_taken(int64 deletion)
 {
+	static SPIPlanPtr plan = NULL;
 	SdStatement statement = about("SELECT l.relation::pg_catalog.oid, pg_catalog.sum(l.row_count)::bigint,"
 								  " pg_catalog.bool_or(l.named) FROM " SD_SCHEMA ".deleted_relation l"
 								  " WHERE l.deletion_id = $1 GROUP BY 1"
-								  " ORDER BY pg_catalog.min(l.statement_no), 3 DESC, 1", &deletion);
+								  " ORDER BY pg_catalog.min(l.statement_no), 3 DESC, 1", &plan, &deletion);
 	SdRowset   *rows = NULL;
 	TupleTableSlot *slot;
 	List	   *tables = NIL;
@@ -87,8 +89,9 @@ sd_require_taken(int64 deletion)
 int64
 sd_brought_back(int64 deletion)
 {
+	static SPIPlanPtr plan = NULL;
 	SdStatement statement = about("SELECT pg_catalog.sum(e.row_count)::bigint FROM " SD_SCHEMA ".event e"
-								  " WHERE e.deletion_id = $1 AND e.event = 'undelete'", &deletion);
+								  " WHERE e.deletion_id = $1 AND e.event = 'undelete'", &plan, &deletion);
 
 	return sd_run_int64(&statement);
 }
@@ -100,11 +103,12 @@ sd_brought_back(int64 deletion)
 bool
 sd_log_tells(int64 deletion)
 {
+	static SPIPlanPtr plan = NULL;
 	SdStatement statement = about("SELECT pg_catalog.count(*) FROM " SD_SCHEMA ".deletion d, " SD_SCHEMA ".event e"
 								  " WHERE d.id = $1 AND e.deletion_id IS NULL AND e.happened_at >= d.deleted_at"
-								  " AND (e.event = 'bypass' OR (e.event NOT IN ('register', 'undelete') AND e.relation IN"
+								  " AND (e.event = 'bypass' OR (e.event <> 'undelete' AND e.relation IN"
 								  " (SELECT l.relation FROM " SD_SCHEMA ".deleted_relation l WHERE l.deletion_id = $1)))",
-								  &deletion);
+								  &plan, &deletion);
 
 	return sd_run_int64(&statement) == 0;
 }

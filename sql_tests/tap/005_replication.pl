@@ -47,6 +47,13 @@ for my $sql ('DELETE FROM p WHERE id = 4', q{SELECT softdelete_undelete('p', 1)}
 }
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM softdelete.deletions'), $node->safe_psql('postgres', 'SELECT count(*) FROM softdelete.deletions'),
     'standby: the log is there');
+is($standby->safe_psql('postgres', q{SELECT root, rows_left, undelete FROM softdelete.deletions WHERE statement LIKE '%p WHERE id = 3%'}),
+    q{p(3)|2|SELECT softdelete_undelete('p', '3', cascade := true);}, 'standby: and says what is left and how to bring it back');
+is($standby->safe_psql('postgres', 'SELECT count(*) FROM softdelete_deleted(NULL::p) WHERE id < 3'), 2, 'standby: deleted rows as a set');
+$node->safe_psql('postgres', q{INSERT INTO p VALUES (30, 'n3')});
+$node->wait_for_catchup($standby);
+is($standby->safe_psql('postgres', q{SELECT kind, key, blocking_key FROM softdelete_conflicts('p', 3, true)}), 'unique key|3|30', 'standby: what would stop an undelete');
+$node->safe_psql('postgres', q{SET softdelete.enabled = off; DELETE FROM p WHERE id = 30});
 
 # ---------- logical subscribers ----------
 
