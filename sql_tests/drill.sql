@@ -54,6 +54,17 @@ RESET softdelete.show_deleted;
 RESET softdelete.enabled;
 RESET session_replication_role;
 SELECT relation, expected, restored, ok FROM softdelete_drill(240002);
+-- tables that inherit, each named
+INSERT INTO base VALUES (11);
+INSERT INTO heir VALUES (12), (13);
+BEGIN;
+DELETE FROM heir WHERE id = 13;
+DELETE FROM base WHERE id > 10;
+COMMIT;
+SELECT relation, expected, restored, ok FROM softdelete_drill((SELECT max(id) FROM softdelete.deletions));
+SELECT softdelete_erase('base', 12);
+SELECT relation, expected, restored, ok FROM softdelete_drill((SELECT max(id) FROM softdelete.deletions));
+SELECT row_count, rows_left FROM softdelete.deletions ORDER BY id DESC LIMIT 1;
 -- in a transaction that goes on
 BEGIN;
 DELETE FROM p WHERE id = 3;

@@ -43,7 +43,7 @@ expectations(int64 deletion)
 	List	   *all = NIL;
 	ListCell   *lc;
 
-	foreach(lc, sd_taken(deletion))
+	foreach(lc, sd_taken_together(deletion))
 	{
 		SdTaken    *taken = lfirst(lc);
 		Drilled    *drilled;

@@ -71,6 +71,39 @@ sd_taken(int64 deletion)
 	return tables;
 }
 
+/*
+ * The same, but a table that inherits from another one of them counts with that, in
+ * which its rows are found: SdTaken.
+ */
+List *
+sd_taken_together(int64 deletion)
+{
+	List	   *tables = sd_taken(deletion);
+	List	   *together = NIL;
+	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		SdTaken    *taken = lfirst(lc);
+		ListCell   *other;
+
+		foreach(other, tables)
+		{
+			SdTaken    *above = lfirst(other);
+
+			if (above->relid != taken->relid && get_rel_name(above->relid) != NULL &&
+				list_member_oid(sd_tables_of(above->relid), taken->relid))
+			{
+				above->rows += taken->rows;
+				break;
+			}
+		}
+		if (other == NULL)
+			together = lappend(together, taken);
+	}
+	return together;
+}
+
 /* The same; error P0002 for an unknown deletion. */
 List *
 sd_require_taken(int64 deletion)
@@ -193,7 +226,7 @@ softdelete_rows_left(PG_FUNCTION_ARGS)
 												  ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(context);
 	int64		deletion = PG_GETARG_INT64(0);
-	List	   *tables = sd_taken(deletion);
+	List	   *tables = sd_taken_together(deletion);
 	bool		readable = tables != NIL && may_read_all(tables);
 	int64		rows = readable ? rows_left(deletion, tables) : 0;
 

@@ -15,6 +15,7 @@ typedef struct SdTaken
 } SdTaken;
 
 extern List *sd_taken(int64 deletion);
+extern List *sd_taken_together(int64 deletion);
 extern List *sd_require_taken(int64 deletion);
 extern int64 sd_brought_back(int64 deletion);
 extern bool sd_log_tells(int64 deletion);
