@@ -8,6 +8,7 @@
 
 #include "access/table.h"
 #include "access/transam.h"
+#include "access/xlog.h"
 #include "catalog/partition.h"
 #include "catalog/pg_inherits.h"
 #include "catalog/pg_language.h"
@@ -546,7 +547,8 @@ sd_tables_of(Oid relid)
 
 	if (get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE || get_rel_relispartition(relid))
 		return list_make1_oid(relid);
-	foreach(lc, find_all_inheritors(relid, RowExclusiveLock, NULL))
+	/* on a standby they can only be looked at */
+	foreach(lc, find_all_inheritors(relid, RecoveryInProgress() ? AccessShareLock : RowExclusiveLock, NULL))
 		if (sd_registered(lfirst_oid(lc), NULL))
 			tables = lappend_oid(tables, lfirst_oid(lc));
 	return tables;

@@ -164,20 +164,23 @@ count(const char *sql, Oid owner_of)
 int64
 sd_count_deleted(Oid relid, int64 deletion)
 {
-	int64		rows;
+	int64		rows = 0;
 	ListCell   *lc;
 
 	if (get_rel_name(relid) == NULL || !sd_registered(relid, NULL))
 		return 0;
-	rows = count(psprintf("SELECT pg_catalog.count(*) FROM " SD_SCHEMA ".image i"
-						  " WHERE i.relation = %u::pg_catalog.regclass AND i.deletion_id = " INT64_FORMAT,
-						  relid, deletion), sd_own_relation("image"));
 	foreach(lc, sd_tables_of(relid))
+	{
+		Oid			table = lfirst_oid(lc);
+
+		rows += count(psprintf("SELECT pg_catalog.count(*) FROM " SD_SCHEMA ".image i"
+							   " WHERE i.relation = %u::pg_catalog.regclass AND i.deletion_id = " INT64_FORMAT,
+							   table, deletion), sd_own_relation("image"));
 		rows += count(psprintf("SELECT pg_catalog.count(*) FROM %s%s c WHERE NOT %s AND c.%s = " INT64_FORMAT,
-							   sd_only(lfirst_oid(lc)), sd_quoted_relation(lfirst_oid(lc)),
-							   sd_live_sql(lfirst_oid(lc), "c"),
-							   quote_identifier(sd_deletion_id_name(lfirst_oid(lc))), deletion),
-					  lfirst_oid(lc));
+							   sd_only(table), sd_quoted_relation(table), sd_live_sql(table, "c"),
+							   quote_identifier(sd_deletion_id_name(table)), deletion),
+					  table);
+	}
 	return rows;
 }
 

@@ -50,10 +50,13 @@ is($standby->safe_psql('postgres', 'SELECT count(*) FROM softdelete.deletions'),
 is($standby->safe_psql('postgres', q{SELECT root, rows_left, undelete FROM softdelete.deletions WHERE statement LIKE '%p WHERE id = 3%'}),
     q{p(3)|2|SELECT softdelete_undelete('p', '3', cascade := true);}, 'standby: and says what is left and how to bring it back');
 is($standby->safe_psql('postgres', 'SELECT count(*) FROM softdelete_deleted(NULL::p) WHERE id < 3'), 2, 'standby: deleted rows as a set');
-$node->safe_psql('postgres', q{INSERT INTO p VALUES (30, 'n3')});
+$node->safe_psql('postgres', q{INSERT INTO p VALUES (30, 'n3');
+    CREATE TABLE base (id int PRIMARY KEY); CREATE TABLE heir () INHERITS (base); SELECT softdelete_register('base'); INSERT INTO heir VALUES (1); DELETE FROM base});
 $node->wait_for_catchup($standby);
 is($standby->safe_psql('postgres', q{SELECT kind, key, blocking_key FROM softdelete_conflicts('p', 3, true)}), 'unique key|3|30', 'standby: what would stop an undelete');
-$node->safe_psql('postgres', q{SET softdelete.enabled = off; DELETE FROM p WHERE id = 30});
+is($standby->safe_psql('postgres', q{SELECT (SELECT rows_left FROM softdelete.deletions WHERE statement LIKE '%base%'),
+    (SELECT count(*) FROM softdelete_conflicts('base', 1)), (SELECT count(*) FROM softdelete_deleted(NULL::heir))}), '1|0|1', 'standby: of tables that inherit too');
+$node->safe_psql('postgres', q{SET softdelete.enabled = off; DELETE FROM p WHERE id = 30; DROP TABLE heir, base});
 
 # ---------- logical subscribers ----------
 
