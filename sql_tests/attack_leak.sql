@@ -22,7 +22,12 @@ DELETE FROM parted WHERE secret = 'DELETED';
 GRANT ALL ON t, heir, parted, parted_1 TO regress_leak_mallory;
 CREATE VIEW t_view WITH (security_barrier) AS SELECT id, secret FROM t;
 GRANT SELECT ON t_view TO regress_leak_mallory;
-ANALYZE t, heir, parted;
+CREATE TABLE many (id int PRIMARY KEY, secret text);
+SELECT relation FROM softdelete_register('many');
+INSERT INTO many SELECT i, CASE i % 2 WHEN 0 THEN 'live' ELSE 'DELETED' END FROM generate_series(1, 100) i;
+DELETE FROM many WHERE secret = 'DELETED';
+GRANT ALL ON many TO regress_leak_mallory;
+ANALYZE t, heir, parted, many;
 RESET ROLE;
 SET softdelete.viewer_role = 'regress_leak_viewers';
 
@@ -31,10 +36,13 @@ CREATE FUNCTION tell(x text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
     'BEGIN RAISE NOTICE ''%'', x; RETURN true; END';
 CREATE FUNCTION tell(x text, y text) RETURNS boolean LANGUAGE plpgsql COST 0.0000001 AS
     'BEGIN RAISE NOTICE ''%'', x; RETURN true; END';
-CREATE OPERATOR <<<< (LEFTARG = text, RIGHTARG = text, FUNCTION = tell, RESTRICT = eqsel);
+CREATE OPERATOR <<<< (LEFTARG = text, RIGHTARG = text, FUNCTION = tell, RESTRICT = eqsel, JOIN = eqjoinsel);
 SELECT id FROM t WHERE tell(secret) ORDER BY id;
 SELECT id FROM ONLY t WHERE tell(secret) AND id < 10 ORDER BY id;
 SELECT id FROM t WHERE secret <<<< 'x' ORDER BY id;
+-- the planner does not show it the statistics
+EXPLAIN (COSTS OFF) SELECT id FROM many WHERE secret <<<< 'x';
+EXPLAIN (COSTS OFF) SELECT a.id FROM many a JOIN many b ON a.secret <<<< b.secret;
 SELECT id FROM t WHERE CASE WHEN tell(secret) THEN 1 / (id - 2) <> 0 END ORDER BY id;
 SELECT id FROM heir WHERE tell(secret);
 SELECT id FROM parted WHERE tell(secret);
