@@ -27,6 +27,7 @@
 #include "compat.h"
 #include "deletion.h"
 #include "explain.h"
+#include "limits.h"
 #include "links.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
@@ -730,6 +731,7 @@ sd_cascade_add(SdCascade *cascade, List *deleted, List *counts)
 		cascade->counts = sd_count_rows(cascade->counts, count->relid, count->rows);
 	}
 	MemoryContextSwitchTo(old);
+	sd_limits_check(cascade->counts);
 }
 
 static Datum

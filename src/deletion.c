@@ -22,6 +22,7 @@
 #include "commands/sequence.h"
 #include "compat.h"
 #include "deletion.h"
+#include "limits.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "registry.h"
@@ -368,6 +369,7 @@ sd_deletion_log(List *counts, int named, ArrayType *root)
 
 	if (n == 0)
 		return;
+	sd_limits_add(counts, sd_deletion_id());
 	foreach(lc, counts)
 	{
 		SdRowCount *count = lfirst(lc);

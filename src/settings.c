@@ -17,6 +17,8 @@ bool		sd_enabled = true;
 int			sd_show_deleted = SD_SHOW_LIVE;
 char	   *sd_reason = NULL;
 char	   *sd_actor = NULL;
+int			sd_max_rows_per_deletion = -1;
+int			sd_log_min_rows = -1;
 char	   *sd_viewer_role = NULL;
 
 static bool undeleting = false;
@@ -127,6 +129,18 @@ sd_settings_define(void)
 							   "Sets the person on whose behalf the application deletes, as it claims.",
 							   NULL, &sd_actor, "", PGC_USERSET, 0,
 							   NULL, NULL, NULL);
+	DefineCustomIntVariable("softdelete.max_rows_per_deletion",
+							"Sets the number of rows above which a deletion is refused.",
+							"Counted in a transaction, with cascades. -1: any number is allowed.",
+							&sd_max_rows_per_deletion, -1, -1, INT_MAX,
+							PGC_USERSET, 0,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("softdelete.log_min_rows",
+							"Sets the number of rows from which on a deletion is told to the server log.",
+							"Counted in a transaction, with cascades. -1: none is.",
+							&sd_log_min_rows, -1, -1, INT_MAX,
+							PGC_SUSET, 0,
+							NULL, NULL, NULL);
 	DefineCustomBoolVariable("softdelete.undeleting",
 							 "Shows whether triggers fire because rows come back.",
 							 NULL, &undeleting, false, PGC_USERSET,

@@ -15,6 +15,8 @@ extern bool sd_enabled;
 extern int	sd_show_deleted;
 extern char *sd_reason;
 extern char *sd_actor;
+extern int	sd_max_rows_per_deletion;
+extern int	sd_log_min_rows;
 extern char *sd_viewer_role;
 
 extern void sd_settings_define(void);

@@ -22,6 +22,7 @@
 #include "hierarchy.h"
 #include "leaving.h"
 #include "memo.h"
+#include "limits.h"
 #include "miscadmin.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
@@ -219,6 +220,7 @@ _PG_init(void)
 	sd_plans_init();
 	sd_deletion_init();
 	sd_unlinked_init();
+	sd_limits_init();
 
 	next_post_parse_analyze = post_parse_analyze_hook;
 	post_parse_analyze_hook = post_parse_analyze;

@@ -30,6 +30,7 @@
 #include "follow.h"
 #include "insert.h"
 #include "leaving.h"
+#include "limits.h"
 #include "nodes/plannodes.h"
 #include "parser/parsetree.h"
 #include "registry.h"
@@ -404,6 +405,7 @@ finish(PlanState *node)
 	{
 		int			named = list_length(counts);
 
+		sd_limits_check(counts);
 		if (deleted)
 			counts = sd_cascade(estate, first, deleted, counts, statement->own_rows);
 		sd_deletion_log(counts, named, statement->outermost && sd_deletion_wants_root() ?
