@@ -256,6 +256,15 @@ column_with_comment(Relation rel, const char *comment, Oid type)
 	return NULL;
 }
 
+/* Was the flag added by a registration? */
+static bool
+is_our_flag(Oid relid, AttrNumber flag)
+{
+	char	   *comment = GetComment(relid, RelationRelationId, flag);
+
+	return comment && (strcmp(comment, FLAG_COMMENT) == 0 || strcmp(comment, DELETED_FLAG_COMMENT) == 0);
+}
+
 /* Is there a column of this name, in the table or an inheritance child? */
 static bool
 name_is_taken(Oid relid, const char *name)
@@ -363,32 +372,55 @@ add_columns(Oid relid, const SdWantedFlag *wanted, SdColumns *columns)
 	add_column(relid, columns->deletion_id, "bigint", DELETION_ID_COMMENT);
 }
 
+/* How a table is registered, beside its columns. */
+typedef struct SdOptions
+{
+	bool		alone;			/* without what hangs below it */
+	bool		full_keys;		/* keys are not made partial */
+	const char *retention;		/* NULL: for ever */
+} SdOptions;
+
+static SdOptions
+options_of(Oid relid)
+{
+	SdOptions	options;
+	SdTable		table;
+
+	(void) sd_registered(relid, &table);
+	options.alone = table.alone;
+	options.full_keys = table.full_keys;
+	options.retention = sd_retention(relid);
+	return options;
+}
+
 /* The guard's arguments, as SQL: what is not the default. */
-static char *
-guard_arguments(bool live_value, bool full_keys, const char *retention)
+static const char *
+guard_arguments(bool live_value, const SdOptions *options)
 {
 	StringInfoData arguments;
 
 	initStringInfo(&arguments);
 	if (!live_value)
-		appendStringInfoString(&arguments, "'" SD_GUARD_LIVE_VALUE "=false'");
-	if (full_keys)
-		appendStringInfo(&arguments, "%s'" SD_GUARD_PARTIAL_UNIQUE "=false'", arguments.len ? ", " : "");
-	if (retention)
-		appendStringInfo(&arguments, "%s%s", arguments.len ? ", " : "",
-						 quote_literal_cstr(psprintf(SD_GUARD_RETENTION "=%s", retention)));
-	return arguments.data;
+		appendStringInfoString(&arguments, ", '" SD_GUARD_LIVE_VALUE "=false'");
+	if (options->alone)
+		appendStringInfoString(&arguments, ", '" SD_GUARD_CASCADE "=false'");
+	if (options->full_keys)
+		appendStringInfoString(&arguments, ", '" SD_GUARD_PARTIAL_UNIQUE "=false'");
+	if (options->retention)
+		appendStringInfo(&arguments, ", %s",
+						 quote_literal_cstr(psprintf(SD_GUARD_RETENTION "=%s", options->retention)));
+	return arguments.len > 0 ? arguments.data + 2 : "";
 }
 
 static void
-add_guard(Oid relid, const SdColumns *columns, bool full_keys, const char *retention)
+add_guard(Oid relid, const SdColumns *columns, const SdOptions *options)
 {
 	sd_run_utility(psprintf("CREATE OR REPLACE TRIGGER " SD_GUARD_NAME " BEFORE DELETE ON %s FOR EACH ROW"
 							" WHEN (OLD.%s IS NOT NULL OR OLD.%s IS NULL OR true)"
 							" EXECUTE FUNCTION " SD_SCHEMA ".softdelete_guard(%s)",
 							sd_quoted_relation(relid), quote_identifier(columns->flag),
 							quote_identifier(columns->deletion_id),
-							guard_arguments(columns->live_value, full_keys, retention)));
+							guard_arguments(columns->live_value, options)));
 }
 
 /* Makes a table one that is not registered; on its own account, so that it passes. */
@@ -412,22 +444,21 @@ sd_tables_with_keys(Oid relid)
 
 /* Makes one table, whose columns are there, a registered one. */
 static void
-guard_table(Oid relid, const SdColumns *columns, bool partial_unique, const char *retention,
-			StringInfo note)
+guard_table(Oid relid, const SdColumns *columns, const SdOptions *options, StringInfo note)
 {
 	const char *arguments = !columns->adopted ? "" :
 		psprintf(", flag := %s%s", quote_literal_cstr(columns->flag),
 				 columns->live_value ? "" : ", live_value := false");
 	ListCell   *lc;
 
-	if (partial_unique)
+	if (!options->full_keys)
 		foreach(lc, sd_tables_with_keys(relid))
 		{
 			SdTable		table = sd_flag_described(lfirst_oid(lc), columns);
 
 			sd_keys_make_partial(lfirst_oid(lc), &table, arguments, note);
 		}
-	add_guard(relid, columns, !partial_unique, retention);
+	add_guard(relid, columns, options);
 }
 
 /* The columns under which a table is registered. */
@@ -445,6 +476,17 @@ columns_of(Oid relid)
 	return columns;
 }
 
+/* Gives a registered table other options. */
+static void
+change_options(Oid relid, const SdOptions *options)
+{
+	SdColumns	columns = columns_of(relid);
+
+	LockRelationOid(relid, AccessExclusiveLock);
+	add_guard(relid, &columns, options);
+	CommandCounterIncrement();
+}
+
 /* Gives a registered table, and those that inherit from it, another retention. */
 static void
 set_retention(Oid relid, const char *retention)
@@ -455,10 +497,10 @@ set_retention(Oid relid, const char *retention)
 	foreach(lc, sd_tables_of(relid))
 	{
 		SdColumns	columns = columns_of(lfirst_oid(lc));
-		SdTable		table;
+		SdOptions	options = options_of(lfirst_oid(lc));
 
-		(void) sd_registered(lfirst_oid(lc), &table);
-		add_guard(lfirst_oid(lc), &columns, table.full_keys, retention);
+		options.retention = retention;
+		add_guard(lfirst_oid(lc), &columns, &options);
 	}
 	CommandCounterIncrement();
 }
@@ -607,8 +649,7 @@ sd_refuse_mixed_parents(Oid relid)
  * keys; *adopted: did it have a flag of the application's?
  */
 static StringInfo
-register_one(Oid relid, const SdWantedFlag *wanted, bool partial_unique, const char *retention,
-			 bool *adopted)
+register_one(Oid relid, const SdWantedFlag *wanted, const SdOptions *options, bool *adopted)
 {
 	StringInfo	note;
 	Relation	rel;
@@ -643,10 +684,10 @@ register_one(Oid relid, const SdWantedFlag *wanted, bool partial_unique, const c
 		sd_run_utility(psprintf("DROP TRIGGER " SD_EXCLUDED_NAME " ON %s", sd_quoted_relation(relid)));
 	add_columns(relid, wanted, &columns);
 	note = makeStringInfo();
-	guard_table(relid, &columns, partial_unique, retention, note);
+	guard_table(relid, &columns, options, note);
 	foreach(lc, children)
 		if (!sd_registered(lfirst_oid(lc), NULL))
-			guard_table(lfirst_oid(lc), &columns, partial_unique, retention, note);
+			guard_table(lfirst_oid(lc), &columns, options, note);
 	CommandCounterIncrement();
 	foreach(lc, children)
 		sd_refuse_mixed_parents(lfirst_oid(lc));
@@ -670,12 +711,11 @@ sd_register_inherited(Oid relid)
 	foreach(lc, sd_inheritance_parents(relid))
 		if (sd_registered(lfirst_oid(lc), NULL))
 		{
-			SdTable		parent;
 			SdColumns	columns = columns_of(lfirst_oid(lc));
+			SdOptions	options = options_of(lfirst_oid(lc));
 			StringInfo	note = makeStringInfo();
 
-			(void) sd_registered(lfirst_oid(lc), &parent);
-			guard_table(relid, &columns, !parent.full_keys, sd_retention(lfirst_oid(lc)), note);
+			guard_table(relid, &columns, &options, note);
 			CommandCounterIncrement();
 			ereport(NOTICE,
 					(errmsg("table \"%s\" is registered with table \"%s\", from which it inherits",
@@ -778,12 +818,15 @@ register_all(const Request *request)
 	{
 		Oid			relid = list_nth_oid(tables, i);
 		bool		adopted = false;
+		SdOptions	options;
 		StringInfo	note;
 
 		sd_require_owner(relid);
-		note = register_one(relid, &wanted, request->partial_unique,
-							request->retention || i == 0 ? request->retention :
-							sd_retention(request->first), &adopted);
+		options.alone = !request->cascade;
+		options.full_keys = !request->partial_unique;
+		options.retention = request->retention || i == 0 ? request->retention :
+			sd_retention(request->first);
+		note = register_one(relid, &wanted, &options, &adopted);
 		if (note == NULL && request->retention)
 			set_retention(relid, request->retention);
 		if (note == NULL && i == 0)
@@ -793,13 +836,13 @@ register_all(const Request *request)
 			note = makeStringInfo();
 			(void) sd_registered(relid, &table);
 			sd_flag_require(relid, &wanted);
-			if (request->partial_unique && sd_keys_take_prepared(relid, &table, note) && table.full_keys)
-			{
-				SdColumns	columns = columns_of(relid);
-
-				add_guard(relid, &columns, false, sd_retention(relid));
-				CommandCounterIncrement();
-			}
+			options = options_of(relid);
+			if (request->partial_unique && sd_keys_take_prepared(relid, &table, note))
+				options.full_keys = false;
+			if (request->cascade)
+				options.alone = false;
+			if (options.full_keys != table.full_keys || options.alone != table.alone)
+				change_options(relid, &options);
 		}
 		if (note)
 		{
@@ -807,7 +850,7 @@ register_all(const Request *request)
 			notes = lappend(notes, note);
 			flags = lappend_int(flags, adopted);
 		}
-		if (i == 0 && wanted.name)
+		if (i == 0 && wanted.name && !wanted.below)
 		{
 			wanted.below = true;
 			wanted.type = get_atttype(relid, get_attnum(relid, wanted.name));
@@ -818,6 +861,32 @@ register_all(const Request *request)
 	forthree(lc, registered, ln, notes, la, flags)
 		answers = lappend(answers, make_answer(lfirst_oid(lc), lfirst(ln), lfirst_int(la)));
 	return answers;
+}
+
+/*
+ * Registers a table that has got a foreign key to a registered one, and what is below
+ * it, as that one is.  Errors as softdelete_register().
+ */
+void
+sd_register_below(Oid child, Oid parent)
+{
+	SdOptions	options = options_of(parent);
+	Request		request = {0};
+	SdTable		table;
+
+	(void) sd_registered(parent, &table);
+	request.first = child;
+	if (!is_our_flag(parent, table.flag))
+	{
+		request.flag.name = sd_flag_name(parent);
+		request.flag.live_value = table.kind != SD_FLAG_DELETED;
+		request.flag.below = true;
+		request.flag.type = sd_flag_type(&table);
+	}
+	request.cascade = true;
+	request.partial_unique = !options.full_keys;
+	request.retention = options.retention;
+	(void) register_all(&request);
 }
 
 /* The same, and takes it back: nothing stays but the answers. */

@@ -148,6 +148,7 @@ read_guard(Relation rel, const Trigger *trigger, SdTable *table)
 	table->flag = linitial_node(Var, vars)->varattno;
 	table->deletion_id = lsecond_node(Var, vars)->varattno;
 	table->full_keys = is_false(trigger, SD_GUARD_PARTIAL_UNIQUE);
+	table->alone = is_false(trigger, SD_GUARD_CASCADE);
 	return table->flag > 0 && table->flag <= desc->natts &&
 		table->deletion_id > 0 && table->deletion_id <= desc->natts &&
 		fits(TupleDescAttr(desc, table->flag - 1), !is_false(trigger, SD_GUARD_LIVE_VALUE), table) &&

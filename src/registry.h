@@ -32,12 +32,14 @@ typedef struct SdTable
 	SdFlagKind	kind;			/* of the flag */
 	AttrNumber	deletion_id;	/* the column that names the deletion */
 	bool		full_keys;		/* registered with partial_unique := false */
+	bool		alone;			/* registered with cascade := false */
 } SdTable;
 
 /* The guard's arguments: key=value, each of them only where it is needed. */
 #define SD_GUARD_PARTIAL_UNIQUE "partial_unique"
 #define SD_GUARD_RETENTION "retention"
 #define SD_GUARD_LIVE_VALUE "live_value"
+#define SD_GUARD_CASCADE "cascade"
 
 /* A trigger of this name, which never fires, makes a table an excluded one. */
 #define SD_EXCLUDED_NAME "softdelete_excluded"

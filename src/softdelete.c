@@ -24,6 +24,7 @@
 #include "memo.h"
 #include "limits.h"
 #include "miscadmin.h"
+#include "newchild.h"
 #include "optimizer/plancat.h"
 #include "optimizer/planner.h"
 #include "parser/analyze.h"
@@ -155,11 +156,13 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 	List	   *triggers = sd_utility_begin();
 	Oid			emptied = sd_truncate_begin();
 	List	   *changes;
+	List	   *children;
 
 	sd_utility_depth++;
 	PG_TRY();
 	{
 		changes = sd_hierarchy_prepare(statement->utilityStmt);
+		children = sd_new_children_prepare(statement->utilityStmt, context);
 		statement = sd_utility_prepare(statement, context, &after);
 		if (next_process_utility)
 			next_process_utility(statement, source, read_only_tree, context, params,
@@ -170,6 +173,7 @@ process_utility(PlannedStmt *statement, const char *source, bool read_only_tree,
 		sd_drops_done();
 		sd_utility_done(&after);
 		sd_hierarchy_done(changes);
+		sd_new_children_done(children);
 		sd_leaving_done();
 	}
 	PG_FINALLY();
