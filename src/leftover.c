@@ -108,9 +108,12 @@ sd_report_skipped(SdUndelete *undelete)
 	}
 }
 
-/* After an undelete without cascade: what is still deleted right below. */
+/*
+ * After an undelete without cascade: what is still deleted right below the rows of a
+ * table that the keys named.
+ */
 void
-sd_report_left_below(SdUndelete *undelete, SdTouched *root)
+sd_report_left_below(SdTouched *root, const SdRowKeys *keys)
 {
 	ListCell   *lc;
 
@@ -139,11 +142,18 @@ sd_report_left_below(SdUndelete *undelete, SdTouched *root)
 		statement.inputs[0] = root->rows;
 		n = sd_run_int64(&statement);
 		if (n > 0)
+		{
+			char	   *key = sd_rowkeys_literal(keys);
+
 			ereport(NOTICE,
 					(errmsg_plural(INT64_FORMAT " row of table \"%s\" that went in the same deletion stays deleted",
 								   INT64_FORMAT " rows of table \"%s\" that went in the same deletion stay deleted",
 								   n, n, get_rel_name(fkey->child)),
+					 key ?
+					 errhint("To bring back what is below, run SELECT softdelete_undelete(%s, %s, cascade := true).",
+							 quote_literal_cstr(sd_quoted_relation(keys->relid)), key) :
 					 errhint("Call softdelete_undelete() again with cascade := true to bring back what is below.")));
+		}
 	}
 }
 

@@ -19,6 +19,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
@@ -356,4 +357,52 @@ sd_rowkeys_first(const SdRowKeys *keys, SdRowset *rows)
 	}
 	ExecDropSingleTupleTableSlot(slot);
 	return psprintf("(%s)=(%s)", names.data, values.data);
+}
+
+/*
+ * The key as softdelete_undelete() takes it as text, a quoted literal; palloc'd.
+ * NULL if not exactly one row is named.
+ */
+char *
+sd_rowkeys_literal(const SdRowKeys *keys)
+{
+	TupleTableSlot *slot;
+	StringInfoData text;
+	ListCell   *lc;
+	int			i = 0;
+	int			nestlevel;
+
+	if (sd_rowset_count(keys->rows) != 1)
+		return NULL;
+	slot = MakeSingleTupleTableSlot(keys->rows->desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(keys->rows->store);
+	(void) tuplestore_gettupleslot(keys->rows->store, true, true, slot);
+	initStringInfo(&text);
+	nestlevel = sd_portable_begin();
+	foreach(lc, keys->atts)
+	{
+		Oid			output;
+		bool		varlena;
+		bool		isnull;
+		Datum		value = slot_getattr(slot, i + 1, &isnull);
+		char	   *value_text;
+
+		getTypeOutputInfo(TupleDescAttr(keys->rows->desc, i)->atttypid, &output, &varlena);
+		value_text = OidOutputFunctionCall(output, value);
+		if (list_length(keys->atts) == 1)
+			appendStringInfoString(&text, value_text);
+		else
+		{
+			appendStringInfoString(&text, i ? ", " : "{");
+			escape_json(&text, get_attname(keys->relid, lfirst_int(lc), false));
+			appendStringInfoString(&text, ": ");
+			escape_json(&text, value_text);
+		}
+		i++;
+	}
+	if (list_length(keys->atts) > 1)
+		appendStringInfoChar(&text, '}');
+	sd_portable_end(nestlevel);
+	ExecDropSingleTupleTableSlot(slot);
+	return quote_literal_cstr(text.data);
 }

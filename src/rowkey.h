@@ -22,6 +22,7 @@ extern List *sd_primary_key(Oid relid);
 extern SdRowKeys *sd_rowkeys_from_value(Oid relid, Datum id, Oid type);
 extern void sd_rowkeys_match(StringInfo sql, const SdRowKeys *keys, const char *row_alias,
 							 const char *row_prefix, const char *key_alias);
+extern char *sd_rowkeys_literal(const SdRowKeys *keys);
 extern char *sd_rowkeys_first(const SdRowKeys *keys, SdRowset *rows);
 extern void sd_equal(StringInfo sql, const char *left, const char *right, Oid type);
 

@@ -414,7 +414,7 @@ undelete_rows(Oid relid, Datum id, Oid type, bool cascade, bool with_parents, bo
 	{
 		root = sd_touched_table(&undelete, lfirst_oid(lc));
 		if (!cascade)
-			sd_report_left_below(&undelete, root);
+			sd_report_left_below(root, keys);
 		sd_report_unconnected(root);
 	}
 	sd_restored_finish(&undelete, restored);
