@@ -375,7 +375,7 @@ RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_undelete_deletion';
 COMMENT ON FUNCTION softdelete_undelete_deletion(bigint, boolean) IS
-'brings back everything that the deletion took and that is still deleted, and the references that it overwrote; AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on the tables that its statements named, with their policies (42501); a parent deleted by another deletion is 23503, an unknown deletion P0002.';
+'brings back everything that the deletion took and that is still deleted, and the references that it overwrote; AFTER INSERT triggers fire unless fire_triggers is false, which is for owners. Returns the rows made live. Needs SELECT and INSERT on the tables that its statements named (on all, if one of these is no longer registered), with their policies (42501); a parent deleted by another deletion is 23503, an unknown deletion P0002.';
 
 CREATE FUNCTION softdelete_preview(rel regclass, id anyelement)
 RETURNS TABLE (depth int, relation regclass, constraint_name name, action text, row_count bigint)
@@ -423,7 +423,7 @@ CREATE FUNCTION softdelete_redo_deletion(deletion_id bigint) RETURNS bigint
 LANGUAGE C VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'softdelete_redo_deletion';
 COMMENT ON FUNCTION softdelete_redo_deletion(bigint) IS
-'takes undeletes back: deletes again, in the same deletion, what was brought back of it and is still live, as a DELETE does. Returns the rows deleted. Needs DELETE and SELECT on the tables that its statements named (42501); 23503 where a foreign key refuses, 55006 inside a DELETE, an unknown deletion P0002.';
+'takes undeletes back: deletes again, in the same deletion, what was brought back of it and is still live, as a DELETE does. Returns the rows deleted. Needs DELETE and SELECT on the tables that its statements named, and on others where rows no longer hang below those (42501); 23503 where a foreign key refuses, 55006 inside a DELETE, an unknown deletion P0002.';
 
 CREATE FUNCTION softdelete_deleted(tablerow anyelement) RETURNS SETOF anyelement
 LANGUAGE C STABLE PARALLEL UNSAFE

@@ -119,6 +119,45 @@ SET ROLE regress_rights_clerk;
 SELECT attempt($$SELECT softdelete_undelete('c', 2)$$);
 SELECT softdelete_undelete('c', 2, with_parents := true);
 
+-- a deletion whose tables do not say any more who may: undelete and redo of the rest
+RESET ROLE;
+\set VERBOSITY terse
+SELECT setval('softdelete.deletion_id_seq', 770000);
+SET client_min_messages = error;
+CREATE TABLE up (id int PRIMARY KEY);
+CREATE TABLE down (id int PRIMARY KEY, up_id int CONSTRAINT down_up REFERENCES up ON DELETE CASCADE);
+SELECT relation FROM softdelete_register('up') ORDER BY 1;
+INSERT INTO up VALUES (1), (2);
+INSERT INTO down VALUES (1, 1), (2, 1);
+GRANT ALL ON up TO regress_rights_clerk;
+DELETE FROM up WHERE id = 1;
+SELECT max(id) AS d FROM softdelete.deletions \gset
+SELECT softdelete_undelete_deletion(:d);
+-- what hangs elsewhere now is not taken by one who could not delete it
+UPDATE down SET up_id = 2 WHERE id = 2;
+SET ROLE regress_rights_clerk;
+SELECT softdelete_redo_deletion(:d);
+RESET ROLE;
+SELECT * FROM up ORDER BY id;
+GRANT DELETE, SELECT ON down TO regress_rights_clerk;
+SET ROLE regress_rights_clerk;
+SELECT softdelete_redo_deletion(:d);
+RESET ROLE;
+REVOKE ALL ON down FROM regress_rights_clerk;
+ALTER TABLE down DROP CONSTRAINT down_up;
+SET softdelete.enabled = off;
+DROP TABLE up;
+RESET softdelete.enabled;
+SET ROLE regress_rights_nobody;
+SELECT softdelete_undelete_deletion(:d);
+SELECT softdelete_redo_deletion(:d);
+RESET ROLE;
+SELECT softdelete_undelete_deletion(:d);
+SET ROLE regress_rights_nobody;
+SELECT softdelete_redo_deletion(:d);
+RESET ROLE;
+SELECT id, up_id, active FROM down ORDER BY id;
+
 RESET ROLE;
 SET client_min_messages = warning;
 SET softdelete.enabled = off;

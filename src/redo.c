@@ -20,9 +20,29 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-/* Deletes live rows that came back from a deletion, as the caller or as the owner. */
+/* Are there live rows that came back from a deletion? */
+static bool
+any_back(const SdTaken *taken, int64 deletion)
+{
+	SdStatement statement = {0};
+	SdRowset   *rows = NULL;
+	bool		any;
+
+	statement.sql = psprintf("SELECT 1 FROM %s c WHERE %s AND c.%s = " INT64_FORMAT,
+							 sd_quoted_relation(taken->relid), sd_live_sql(taken->relid, "c"),
+							 quote_identifier(sd_deletion_id_name(taken->relid)), deletion);
+	statement.kind = SD_RUN_PHYSICAL;
+	statement.owner_of = taken->relid;
+	statement.limit = 1;
+	statement.result = &rows;
+	any = sd_run(&statement) > 0;
+	sd_rowset_free(rows);
+	return any;
+}
+
+/* Deletes them, as the caller. */
 static void
-delete_again(const SdTaken *taken, int64 deletion, bool as_owner)
+delete_again(const SdTaken *taken, int64 deletion)
 {
 	SdStatement statement = {0};
 
@@ -30,12 +50,16 @@ delete_again(const SdTaken *taken, int64 deletion, bool as_owner)
 							 sd_quoted_relation(taken->relid),
 							 quote_identifier(sd_deletion_id_name(taken->relid)), deletion);
 	statement.kind = SD_RUN_LIVE;
-	statement.owner_of = as_owner ? taken->relid : InvalidOid;
 	statement.own_path = true;
 	statement.expect = SPI_OK_DELETE;
 	sd_run(&statement);
 }
 
+/*
+ * What hangs below the rows of the tables that the deletion named goes with them, by
+ * its foreign keys.  What is left of the rest hangs elsewhere by now, and is the
+ * caller's to delete, or not.
+ */
 static void
 delete_all_again(List *tables, int64 deletion)
 {
@@ -50,7 +74,10 @@ delete_all_again(List *tables, int64 deletion)
 			CHECK_FOR_INTERRUPTS();
 			if (taken->named == (named == 1) && get_rel_name(taken->relid) != NULL &&
 				sd_registered(taken->relid, NULL))
-				delete_again(taken, deletion, named == 0);
+			{
+				if (named == 1 || any_back(taken, deletion))
+					delete_again(taken, deletion);
+			}
 		}
 	}
 }

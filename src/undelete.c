@@ -502,19 +502,36 @@ compare_tables(const ListCell *a, const ListCell *b)
 	return left < right ? -1 : left > right ? 1 : 0;
 }
 
-/* Whoever brings a deletion back needs the rights on the tables that it named. */
+static bool
+is_registered(const SdTaken *taken)
+{
+	return get_rel_name(taken->relid) != NULL && sd_registered(taken->relid, NULL);
+}
+
+/*
+ * Whoever brings a deletion back needs the rights on the tables that it named; on all
+ * of them if one of those is there no more, which cannot say who may.
+ */
 void
 sd_undelete_deletion_privileges(int64 deletion)
 {
 	List	   *tables = sd_require_taken(deletion);
+	bool		all = false;
 	ListCell   *lc;
+
+	foreach(lc, tables)
+	{
+		SdTaken    *taken = lfirst(lc);
+
+		all |= taken->named && !is_registered(taken);
+	}
 
 	list_sort(tables, compare_tables);
 	foreach(lc, tables)
 	{
 		SdTaken    *taken = lfirst(lc);
 
-		if (taken->named && get_rel_name(taken->relid) != NULL && sd_registered(taken->relid, NULL))
+		if ((taken->named || all) && is_registered(taken))
 			sd_undelete_privileges(taken->relid);
 	}
 }
