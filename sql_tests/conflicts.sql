@@ -11,7 +11,7 @@ ALTER TABLE people ADD UNIQUE NULLS NOT DISTINCT (badge);
 ALTER TABLE people ADD EXCLUDE USING gist (span WITH &&);
 ALTER TABLE teams ADD UNIQUE (name);
 CREATE TABLE "Odd" (a text, b int, person int REFERENCES people ON DELETE CASCADE, PRIMARY KEY (b, a));
-CREATE TABLE pins (id int PRIMARY KEY, person int REFERENCES people ON DELETE CASCADE, at point, other int REFERENCES offices);
+CREATE TABLE pins (id int PRIMARY KEY, person int REFERENCES people ON DELETE CASCADE, at point, other int REFERENCES offices, c int);
 INSERT INTO offices VALUES (1), (2), (3), (4);
 INSERT INTO teams VALUES (1, 1, 'red'), (2, 1, 'blue');
 INSERT INTO people SELECT i, 1, i % 2 + 1, 'P' || i || '@x', i, int4range(i * 10, i * 10 + 5) FROM generate_series(1, 6) i;

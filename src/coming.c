@@ -54,8 +54,8 @@ reading_error(Oid relid, SdRowset *images)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
-		run_on_images(relid, psprintf("SELECT pg_catalog.count(c) FROM %s c", sd_images_as_rows(relid)),
-					  images);
+		run_on_images(relid, psprintf("SELECT pg_catalog.count(softdelete_row) FROM %s softdelete_row",
+									  sd_images_as_rows(relid)), images);
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
