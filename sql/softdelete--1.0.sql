@@ -514,6 +514,204 @@ COMMENT ON COLUMN softdelete.tables.live_rows IS 'live rows as estimated by the 
 COMMENT ON COLUMN softdelete.tables.deleted_rows IS 'deleted rows as estimated by the last ANALYZE; null if there was none';
 COMMENT ON COLUMN softdelete.tables.retention IS 'how long softdelete_purge() keeps deleted rows; null for ever';
 
+--
+-- What should be looked after
+--
+
+CREATE FUNCTION softdelete.preloaded() RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'softdelete_preloaded';
+COMMENT ON FUNCTION softdelete.preloaded() IS
+'how sessions get the library: shared (shared_preload_libraries), session (session_preload_libraries) or none';
+
+CREATE FUNCTION softdelete.live_sql(rel regclass, alias text DEFAULT NULL) RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'softdelete_live_sql';
+COMMENT ON FUNCTION softdelete.live_sql(regclass, text) IS
+'SQL for "the row is live" in rel, known by an alias; null if rel is not registered';
+
+CREATE FUNCTION softdelete.has_orphans(fkey oid) RETURNS boolean
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_has_orphans';
+COMMENT ON FUNCTION softdelete.has_orphans(oid) IS
+'does a live row refer to a deleted one by this foreign key (OID in pg_constraint)? null if the caller may not read both tables';
+
+CREATE TABLE softdelete.backup_check (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    checked_at timestamptz NOT NULL,
+    dump text NOT NULL,
+    ok boolean NOT NULL,
+    detail text,
+    done_by name NOT NULL
+);
+COMMENT ON TABLE softdelete.backup_check IS 'backups of this database that scripts/verify-backup has looked at; not dumped: it tells of this database';
+COMMENT ON COLUMN softdelete.backup_check.id IS 'number of the check';
+COMMENT ON COLUMN softdelete.backup_check.checked_at IS 'when';
+COMMENT ON COLUMN softdelete.backup_check.dump IS 'the file';
+COMMENT ON COLUMN softdelete.backup_check.ok IS 'did everything come through, and could a deletion be undone?';
+COMMENT ON COLUMN softdelete.backup_check.detail IS 'what was found';
+COMMENT ON COLUMN softdelete.backup_check.done_by IS 'role that recorded it';
+
+CREATE FUNCTION softdelete.record_backup_check(dump text, ok boolean, detail text) RETURNS void
+LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'INSERT INTO softdelete.backup_check (checked_at, dump, ok, detail, done_by)
+    VALUES (clock_timestamp(), dump, ok, detail, session_user)';
+COMMENT ON FUNCTION softdelete.record_backup_check(text, boolean, text) IS
+'records that a backup of this database has been looked at: its file, whether all came through, and details; scripts/verify-backup calls it. Only for those to whom it is granted (42501).';
+REVOKE EXECUTE ON FUNCTION softdelete.record_backup_check(text, boolean, text) FROM PUBLIC;
+
+CREATE FUNCTION softdelete.last_backup_check() RETURNS TABLE (checked_at timestamptz, ok boolean)
+LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS 'SELECT c.checked_at, c.ok FROM softdelete.backup_check c ORDER BY c.id DESC LIMIT 1';
+COMMENT ON FUNCTION softdelete.last_backup_check() IS
+'when a backup was looked at last, and whether all came through; no row: never';
+
+CREATE FUNCTION softdelete_check()
+RETURNS TABLE (severity text, object text, problem text, remedy text)
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $check$
+WITH guard AS (                 -- guards, of partitions too
+    SELECT g.tgrelid::regclass AS rel, g.tgenabled AS enabled, c.relispartition AS partition,
+           encode(g.tgargs, 'escape') AS arguments
+    FROM pg_trigger g JOIN pg_class c ON c.oid = g.tgrelid
+    WHERE g.tgfoid = 'softdelete.softdelete_guard'::regproc AND g.tgname = 'softdelete_guard'
+), excluded AS (
+    SELECT g.tgrelid AS rel FROM pg_trigger g
+    WHERE g.tgfoid = 'softdelete.softdelete_guard'::regproc AND g.tgname = 'softdelete_excluded'
+), registered AS (
+    SELECT t.relation AS rel, t.flag_column AS flag, t.live_rows, t.deleted_rows, t.retention,
+           t.live_rows + t.deleted_rows > 10000 AND t.deleted_rows > t.live_rows AS mostly_deleted,
+           EXISTS (SELECT FROM guard g WHERE g.rel = t.relation AND g.arguments LIKE '%partial_unique=false%') AS full_keys
+    FROM softdelete.tables t
+), fkey AS (                    -- foreign keys to registered tables, as they were declared
+    SELECT k.oid, k.conname AS name, k.conrelid::regclass AS child, k.confrelid::regclass AS parent,
+           k.confdeltype AS action, k.conkey,
+           EXISTS (SELECT FROM guard g WHERE g.rel = k.conrelid) AS child_registered,
+           EXISTS (SELECT FROM excluded e WHERE e.rel = k.conrelid) AS child_excluded,
+           (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY n.n)
+            FROM unnest(k.conkey) WITH ORDINALITY n (att, n)
+                 JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n.att) AS columns
+    FROM pg_constraint k
+    WHERE k.contype = 'f' AND k.conparentid = 0
+      AND EXISTS (SELECT FROM guard g WHERE g.rel = k.confrelid)
+), full_key AS (                -- unique keys that count deleted rows and need not
+    SELECT r.rel, i.indexrelid::regclass AS index, i.indpred IS NOT NULL AS partial,
+           pg_get_indexdef(i.indexrelid) AS definition, c.relname AS name
+    FROM registered r JOIN pg_index i ON i.indrelid = r.rel JOIN pg_class c ON c.oid = i.indexrelid
+    WHERE i.indisunique AND NOT i.indisprimary AND i.indimmediate AND NOT i.indisexclusion
+      AND NOT i.indisreplident AND NOT i.indisclustered AND i.indisvalid
+      AND NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conindid = i.indexrelid AND k.contype = 'f')
+      AND COALESCE(pg_get_expr(i.indpred, i.indrelid), '') NOT LIKE '%' || quote_ident(r.flag) || '%'
+), finding (rank, object, problem, remedy) AS (
+    SELECT 1, current_database()::text,
+           'the library is not preloaded: sessions see deleted rows, and cannot delete',
+           format('ALTER DATABASE %I SET session_preload_libraries = ''softdelete''', current_database())
+    WHERE softdelete.preloaded() = 'none'
+    UNION ALL
+    SELECT 2, current_database()::text,
+           'the library comes by session_preload_libraries, which reaches neither walsenders nor background workers, and no session that overrides it',
+           'ALTER SYSTEM SET shared_preload_libraries = ' ||
+           COALESCE((SELECT string_agg(quote_literal(btrim(l.name, ' "')), ', ' ORDER BY l.n) || ', '
+                     FROM unnest(string_to_array(NULLIF(s.setting, ''), ',')) WITH ORDINALITY l (name, n)), '') || '''softdelete'''
+    FROM pg_settings s WHERE s.name = 'shared_preload_libraries' AND softdelete.preloaded() = 'session'
+    UNION ALL
+    SELECT 2, 'setting softdelete.enabled', 'it is off: DELETE, TRUNCATE and DROP are real in this session', 'RESET softdelete.enabled'
+    WHERE NOT current_setting('softdelete.enabled')::boolean
+    UNION ALL
+    SELECT 2, concat_ws(' in ', 'role ' || d.setrole::regrole, 'database ' || b.datname),
+           'softdelete.enabled is off there: DELETE, TRUNCATE and DROP are real',
+           CASE WHEN d.setrole = 0 THEN format('ALTER DATABASE %I RESET softdelete.enabled', b.datname)
+                ELSE format('ALTER ROLE %s%s RESET softdelete.enabled', d.setrole::regrole, ' IN DATABASE ' || quote_ident(b.datname)) END
+    FROM (SELECT s.setdatabase, NULLIF(s.setrole, 0) AS role, s.setrole, s.setconfig FROM pg_db_role_setting s) d
+         LEFT JOIN pg_database b ON b.oid = d.setdatabase
+    WHERE (d.setdatabase = 0 OR b.datname = current_database())
+      AND EXISTS (SELECT FROM unnest(d.setconfig) c WHERE c ~* '^softdelete\.enabled=(of|f|n|0)')
+    UNION ALL
+    SELECT 1, g.rel::text, 'the guard trigger does not fire: a DELETE from a session without the library, or by a foreign key of another table, is real',
+           format('ALTER TABLE %s ENABLE TRIGGER softdelete_guard', g.rel)
+    FROM guard g WHERE g.enabled IN ('D', 'R')
+    UNION ALL
+    SELECT 1, p.oid::regclass::text, format('the partition is not registered, though %s is', r.rel),
+           format('SELECT softdelete_unregister(%L, ''undelete''), softdelete_register(%1$L)', r.rel)
+    FROM registered r, pg_partition_tree(r.rel) t JOIN pg_class p ON p.oid = t.relid
+    WHERE t.relid <> r.rel AND NOT EXISTS (SELECT FROM guard g WHERE g.rel = t.relid)
+    UNION ALL
+    SELECT 1, k.child::text, format('a DELETE from %s that reaches it by foreign key %I is refused: it is not registered', k.parent, k.name),
+           format('SELECT softdelete_register(%L)', k.child)
+    FROM fkey k
+    WHERE k.action = 'c' AND NOT k.child_registered AND NOT k.child_excluded
+    UNION ALL
+    SELECT 1, k.child::text, format('live rows refer to deleted rows of %s by foreign key %I', k.parent, k.name),
+           format('BEGIN; SET LOCAL softdelete.show_deleted = on; SELECT c.* FROM %s c JOIN %s p ON %s WHERE %s AND NOT %s; COMMIT',
+                  k.child, k.parent,
+                  (SELECT string_agg(format('p.%I = c.%I', pa.attname, ca.attname), ' AND ' ORDER BY n.n)
+                   FROM pg_constraint x, ROWS FROM (unnest(x.confkey), unnest(x.conkey)) WITH ORDINALITY n (patt, catt, n)
+                        JOIN pg_attribute pa ON pa.attnum = n.patt JOIN pg_attribute ca ON ca.attnum = n.catt
+                   WHERE x.oid = k.oid AND pa.attrelid = x.confrelid AND ca.attrelid = x.conrelid),
+                  COALESCE(softdelete.live_sql(k.child, 'c'), 'true'), softdelete.live_sql(k.parent, 'p'))
+    FROM fkey k WHERE softdelete.has_orphans(k.oid)
+    UNION ALL
+    SELECT 2, k.child::text, format('foreign key %I to %s has no index: each cascade reads the whole table', k.name, k.parent),
+           format('CREATE INDEX %sON %s (%s)', CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, k.child, k.columns)
+    FROM fkey k JOIN pg_class c ON c.oid = k.child
+    WHERE NOT EXISTS (SELECT FROM pg_index i
+                      WHERE i.indrelid = k.child AND i.indisvalid AND i.indpred IS NULL
+                        AND k.conkey @> (i.indkey::int2[])[0:cardinality(k.conkey) - 1]
+                        AND k.conkey <@ (i.indkey::int2[])[0:cardinality(k.conkey) - 1])
+    UNION ALL
+    SELECT 2, current_database()::text,
+           CASE WHEN b.checked_at IS NULL THEN 'no backup has been proven to bring deleted rows back'
+                WHEN NOT b.ok THEN 'the backup that was looked at last did not come through'
+                ELSE format('no backup has been proven since %s', b.checked_at::date) END,
+           'scripts/verify-backup DUMP'
+    FROM (SELECT) x LEFT JOIN softdelete.last_backup_check() b ON true
+    WHERE EXISTS (SELECT FROM registered) AND (b.checked_at IS NULL OR NOT b.ok OR b.checked_at < now() - interval '31 days')
+    UNION ALL
+    SELECT 3, r.rel::text, format('%s of about %s rows are deleted: indexes over live rows alone are smaller', r.deleted_rows, r.live_rows + r.deleted_rows),
+           format('CREATE INDEX %s%s WHERE %s',
+                  CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END,
+                  substr(pg_get_indexdef(i.indexrelid), strpos(pg_get_indexdef(i.indexrelid), ' ON ') + 1), softdelete.live_sql(r.rel))
+    FROM registered r JOIN pg_class c ON c.oid = r.rel JOIN pg_index i ON i.indrelid = r.rel
+    WHERE r.mostly_deleted AND i.indisvalid AND i.indpred IS NULL AND NOT i.indisunique
+      AND NOT EXISTS (SELECT FROM pg_index l WHERE l.indrelid = r.rel AND l.indpred IS NOT NULL AND l.indkey = i.indkey)
+    UNION ALL
+    SELECT 3, r.rel::text, 'deleted rows are kept for ever', format('SELECT softdelete_register(%L, retention := ''1 year'')', r.rel)
+    FROM registered r WHERE r.retention IS NULL
+    UNION ALL
+    SELECT 3, k.rel::text, format('unique key %s counts deleted rows', k.index),
+           format('CREATE UNIQUE INDEX CONCURRENTLY %I %s%s%s; SELECT softdelete_register(%L)', left(k.name, 57) || '_live',
+                  substr(k.definition, strpos(k.definition, ' ON ') + 1),
+                  CASE WHEN k.partial THEN ' AND ' ELSE ' WHERE ' END, softdelete.live_sql(k.rel), k.rel)
+    FROM full_key k JOIN pg_class c ON c.oid = k.rel WHERE c.relkind = 'r'
+    UNION ALL
+    SELECT 3, format('column %I of %s', a.attname, r.rel), format('it looks like a reference to %s, but there is no foreign key: nothing follows it', p.rel),
+           format('ALTER TABLE %s ADD FOREIGN KEY (%I) REFERENCES %s', r.rel, a.attname, p.rel)
+    FROM registered r JOIN pg_attribute a ON a.attrelid = r.rel AND a.attnum > 0 AND NOT a.attisdropped AND a.attname ~ '_id$' AND a.attname <> 'deletion_id'
+         JOIN LATERAL (SELECT c.oid::regclass AS rel FROM pg_class c JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary AND i.indnkeyatts = 1
+                            JOIN pg_attribute k ON k.attrelid = c.oid AND k.attnum = i.indkey[0] AND k.atttypid = a.atttypid
+                       WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition
+                         AND c.relnamespace = (SELECT x.relnamespace FROM pg_class x WHERE x.oid = r.rel)
+                         AND c.relname IN (left(a.attname, -3), left(a.attname, -3) || 's', left(a.attname, -3) || 'es',
+                                           regexp_replace(left(a.attname, -3), 'y$', 'ies'))
+                       ORDER BY 1 LIMIT 1) p ON true
+    WHERE NOT EXISTS (SELECT FROM pg_constraint k WHERE k.conrelid = r.rel AND k.contype = 'f' AND a.attnum = ANY (k.conkey))
+      AND NOT EXISTS (SELECT FROM pg_index i WHERE i.indrelid = r.rel AND i.indisprimary AND i.indkey::text = a.attnum::text)
+    UNION ALL
+    SELECT 3, c.oid::regclass::text, 'it has columns of softdelete but is not registered: rows that were deleted are seen again',
+           format('SELECT softdelete_register(%L)', c.oid::regclass)
+    FROM pg_description d JOIN pg_class c ON c.oid = d.objoid
+    WHERE d.classoid = 'pg_class'::regclass AND d.description = 'softdelete: the deletion that took the row last'
+      AND c.relkind IN ('r', 'p') AND NOT c.relispartition AND NOT EXISTS (SELECT FROM guard g WHERE g.rel = c.oid)
+)
+SELECT CASE f.rank WHEN 1 THEN 'error' WHEN 2 THEN 'warning' ELSE 'info' END, f.object, f.problem, f.remedy
+FROM finding f ORDER BY f.rank, f.object COLLATE "C", f.problem COLLATE "C"
+$check$;
+COMMENT ON FUNCTION softdelete_check() IS
+'what should be looked after: severity (error: rows are refused, lost or shown that should not be; warning; info), object, problem, and remedy: the command to run. Without error and warning all is well. Reads the tables that the caller may read whole.';
+
 REVOKE ALL ON ALL TABLES IN SCHEMA softdelete FROM PUBLIC;
 GRANT SELECT ON softdelete.deletions, softdelete.events, softdelete.tables TO PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA softdelete FROM PUBLIC;

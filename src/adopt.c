@@ -288,8 +288,8 @@ sd_note_uses(StringInfo note, Relation rel)
 }
 
 /* Does a live row refer to a deleted one? */
-static bool
-has_orphans(const SdForeignKey *fkey)
+bool
+sd_has_orphans(const SdForeignKey *fkey)
 {
 	StringInfoData sql;
 	SdStatement statement = {0};
@@ -325,7 +325,7 @@ sd_note_orphans(StringInfo note, Relation rel)
 		return;
 	}
 	foreach(lc, sd_fkeys_below(rel))
-		if (has_orphans(lfirst(lc)))
+		if (sd_has_orphans(lfirst(lc)))
 		{
 			const SdForeignKey *fkey = lfirst(lc);
 

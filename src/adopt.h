@@ -4,6 +4,7 @@
 #ifndef SD_ADOPT_H
 #define SD_ADOPT_H
 
+#include "fkey.h"
 #include "lib/stringinfo.h"
 #include "registry.h"
 #include "utils/relcache.h"
@@ -31,6 +32,7 @@ extern bool sd_flag_adopted(Oid relid, const SdWantedFlag *wanted, SdColumns *co
 extern void sd_flag_require(Oid relid, const SdWantedFlag *wanted);
 extern SdTable sd_flag_described(Oid relid, const SdColumns *columns);
 extern bool sd_same_columns(Oid relid, Oid other);
+extern bool sd_has_orphans(const SdForeignKey *fkey);
 extern void sd_note_uses(StringInfo note, Relation rel);
 extern void sd_note_orphans(StringInfo note, Relation rel);
 

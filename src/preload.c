@@ -41,13 +41,22 @@ names_library(const char *setting)
 	return false;
 }
 
+/* How sessions get the library: "shared", "session" or "none". */
+const char *
+sd_preloaded(void)
+{
+	if (names_library("shared_preload_libraries"))
+		return "shared";
+	return names_library("session_preload_libraries") ? "session" : "none";
+}
+
 /* WARNING with the command to run, when no preload setting names the library. */
 void
 sd_warn_if_not_preloaded(void)
 {
 	const char *database;
 
-	if (names_library("shared_preload_libraries") || names_library("session_preload_libraries"))
+	if (strcmp(sd_preloaded(), "none") != 0)
 		return;
 	database = quote_identifier(get_database_name(MyDatabaseId));
 	ereport(WARNING,

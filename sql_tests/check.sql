@@ -1,0 +1,105 @@
+-- softdelete_check(): what should be looked after, and the commands that mend it.
+SET client_min_messages = error;
+CREATE SCHEMA "Check";
+SET search_path = "Check", public;
+CREATE VIEW findings AS
+SELECT severity, replace(object, current_database(), 'DATABASE') AS object, replace(problem, current_database(), 'DATABASE') AS problem, remedy
+FROM softdelete_check() WHERE object ~ 'Check' OR object ~ current_database() OR object ~ 'setting|role';
+\pset format unaligned
+\pset tuples_only on
+SELECT softdelete.record_backup_check('/backups/night.dump', true, 'all of it');
+
+-- nothing is registered, nothing is wrong
+SELECT * FROM findings;
+
+-- a well-kept schema is quiet
+CREATE TABLE customers (id int PRIMARY KEY, email text UNIQUE);
+CREATE TABLE orders (id int PRIMARY KEY, customer_id int REFERENCES customers ON DELETE CASCADE);
+CREATE INDEX ON orders (customer_id);
+INSERT INTO customers VALUES (1, 'ada@x'), (2, 'bob@x');
+INSERT INTO orders VALUES (10, 1), (20, 2);
+SELECT count(*) FROM softdelete_register('customers', retention := '1 year');
+SELECT * FROM findings;
+
+-- one thing after the other
+CREATE TABLE "Odd ones" (id int PRIMARY KEY, "Customer" int, order_id int, customer_id int, deletion_id text);
+ALTER TABLE "Odd ones" ADD CONSTRAINT "Of" FOREIGN KEY ("Customer") REFERENCES customers ON DELETE CASCADE;
+SELECT * FROM findings;
+ALTER TABLE "Odd ones" DROP deletion_id;
+SELECT remedy FROM findings \gexec
+SELECT * FROM findings;
+SELECT remedy FROM findings WHERE problem ~ 'reference' \gexec
+SELECT * FROM findings;
+SELECT remedy FROM findings WHERE severity <> 'error' \gexec
+SELECT * FROM findings;
+
+-- keys that are full and need not be
+CREATE TABLE full_keys (id int PRIMARY KEY, a text UNIQUE, b int);
+CREATE UNIQUE INDEX "Some" ON full_keys (b) WHERE b > 0;
+SELECT count(*) FROM softdelete_register('full_keys', retention := '1 day', partial_unique := false);
+SELECT * FROM findings;
+SELECT unnest(string_to_array(remedy, '; ')) FROM findings \gexec
+SELECT * FROM findings;
+
+-- the guard does not fire
+ALTER TABLE orders DISABLE TRIGGER ALL;
+SELECT * FROM findings;
+SELECT remedy FROM findings \gexec
+ALTER TABLE orders ENABLE TRIGGER ALL;
+SELECT * FROM findings;
+
+-- a live row under a deleted one: rows that came with row_security = off
+SET row_security = off;
+DELETE FROM customers WHERE id = 2;
+INSERT INTO orders VALUES (21, 2);
+RESET row_security;
+SELECT * FROM findings;
+SELECT remedy FROM findings \gexec
+SELECT count(softdelete_undelete('customers', 2, cascade := true));
+SELECT * FROM findings;
+
+-- columns without registration, registration without retention
+SELECT softdelete_unregister('orders');
+SELECT * FROM findings;
+SELECT remedy FROM findings WHERE severity = 'error' \gexec
+SELECT * FROM findings;
+SELECT remedy FROM findings \gexec
+
+-- mostly deleted rows
+CREATE TABLE log (id int PRIMARY KEY, level int, "At" int) WITH (autovacuum_enabled = off);
+CREATE INDEX "Log At" ON log ("At", level);
+INSERT INTO log SELECT i, i % 5, i FROM generate_series(1, 12000) i;
+SELECT count(*) FROM softdelete_register('log', retention := '1 year');
+DELETE FROM log WHERE id > 100;
+ANALYZE log;
+SELECT severity, object, regexp_replace(problem, '[0-9]+', 'N', 'g'), remedy FROM findings;
+SELECT remedy FROM findings \gexec
+SELECT * FROM findings;
+
+-- settings, backups
+SET softdelete.enabled = off;
+SELECT * FROM findings;
+RESET softdelete.enabled;
+CREATE ROLE regress_tester;
+ALTER ROLE regress_tester SET softdelete.enabled = 'off';
+SELECT * FROM findings;
+SELECT remedy FROM findings \gexec
+SELECT softdelete.record_backup_check('/backups/night.dump', false, 'cut off');
+SELECT * FROM findings;
+SELECT softdelete.record_backup_check('/backups/night.dump', true, 'all of it');
+SELECT * FROM findings;
+SELECT dump, ok, detail FROM softdelete.backup_check ORDER BY id;
+
+-- others may ask, and learn what they may read; they cannot record
+SET ROLE regress_tester;
+SELECT count(*) FROM softdelete_check() WHERE object ~ 'Check';
+SELECT softdelete.record_backup_check('/x', true, NULL);
+TABLE softdelete.backup_check;
+SELECT softdelete.has_orphans(oid) FROM pg_constraint WHERE conname = 'orders_customer_id_fkey' AND connamespace = '"Check"'::regnamespace;
+RESET ROLE;
+SELECT softdelete.has_orphans(0), softdelete.live_sql(0), softdelete.live_sql('customers', 'c');
+
+SET softdelete.enabled = off;
+DROP SCHEMA "Check" CASCADE;
+DROP ROLE regress_tester;
+DELETE FROM softdelete.backup_check;
