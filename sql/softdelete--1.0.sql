@@ -568,6 +568,14 @@ AS 'SELECT c.checked_at, c.ok FROM softdelete.backup_check c ORDER BY c.id DESC 
 COMMENT ON FUNCTION softdelete.last_backup_check() IS
 'when a backup was looked at last, and whether all came through; no row: never';
 
+CREATE FUNCTION softdelete_recover(backup_schema name, rel regclass DEFAULT NULL, dry_run boolean DEFAULT true,
+    include_purged boolean DEFAULT false)
+RETURNS TABLE (relation regclass, missing bigint, unlinked bigint, purged bigint, conflicts bigint)
+LANGUAGE C VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'softdelete_recover';
+COMMENT ON FUNCTION softdelete_recover(name, regclass, boolean, boolean) IS
+'takes from a restored backup, whose tables (local or foreign) stand in schema backup_schema, the rows that are missing in rel, or in all tables that are in both (missing), and the references that are null here and not there (unlinked), in the order of foreign keys; rows that were erased, or may have been purged, are left out (purged) unless include_purged, and those whose parent is missing or whose key is taken (conflicts). dry_run: nothing stays but the counts. No trigger fires. Owner of the tables only (42501); an unknown schema is 3F000, a table that is not in the backup 42P01.';
+
 CREATE FUNCTION softdelete_check()
 RETURNS TABLE (severity text, object text, problem text, remedy text)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE

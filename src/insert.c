@@ -29,7 +29,7 @@ typedef struct Insertion
 	ModifyTableState *state;
 	OnConflictAction action;
 	Bitmapset  *drawn;			/* columns of the root that come from sequences */
-	bool		own;			/* of SD_RUN_IMAGES */
+	SdRunKind	own;			/* PLAIN: a user's */
 	List	   *armed;			/* partitions (ResultRelInfo) */
 	ExecProcNodeMtd next;		/* what the wrapped subplan did */
 	struct Insertion *outer;
@@ -94,9 +94,12 @@ drawn_in_leaf(const Bitmapset *drawn, Relation root, Relation leaf)
 	return mapped;
 }
 
-/* No trigger notices that an image is put back, and no constraint minds. */
+/*
+ * No trigger of a user notices that a row is put back; of an image no foreign key
+ * does, and no constraint minds.
+ */
 static void
-arm_own_insert(EState *estate, ResultRelInfo *leaf)
+arm_own_insert(EState *estate, ResultRelInfo *leaf, SdRunKind own)
 {
 	TriggerDesc *triggers = sd_copy_triggers(leaf->ri_TrigDesc, 0);
 	TupleConstr *constr = RelationGetDescr(leaf->ri_RelationDesc)->constr;
@@ -112,13 +115,14 @@ arm_own_insert(EState *estate, ResultRelInfo *leaf)
 
 		if (!TRIGGER_FOR_INSERT(trigger->tgtype))
 			continue;
-		if (trigger->tgfoid == F_UNIQUE_KEY_RECHECK)
+		if (trigger->tgfoid == F_UNIQUE_KEY_RECHECK ||
+			(own == SD_RUN_RECOVER && RI_FKey_trigger_type(trigger->tgfoid) != RI_TRIGGER_NONE))
 			triggers->trig_insert_after_row = true;
 		else
 			trigger->tgenabled = TRIGGER_DISABLED;
 	}
 	sd_set_triggers(estate, leaf, triggers);
-	if (constr && constr->num_check > 0)
+	if (own == SD_RUN_IMAGES && constr && constr->num_check > 0)
 		sd_check_exprs(leaf) = palloc0(constr->num_check * sizeof(ExprState *));
 }
 
@@ -151,7 +155,7 @@ arm_keys(Insertion *insertion, ResultRelInfo *leaf, const SdTable *table)
 	if (leaf->ri_TrigDesc == NULL || !leaf->ri_TrigDesc->trig_insert_before_row)
 		drawn = drawn_in_leaf(insertion->drawn, root, leaf->ri_RelationDesc);
 	inserted->keys = sd_conflict_keys(leaf->ri_RelationDesc, table, drawn);
-	inserted->kind = insertion->own ? SD_NEW_IMAGE :
+	inserted->kind = insertion->own == SD_RUN_IMAGES ? SD_NEW_IMAGE :
 		insertion->action != ONCONFLICT_NONE ? SD_NEW_ON_CONFLICT : SD_NEW_ROW;
 	if (inserted->keys)
 		(void) sd_append_virtual(insertion->estate, leaf, TRIGGER_TYPE_INSERT, table,
@@ -189,6 +193,12 @@ arm_conflict_update(Insertion *insertion, ResultRelInfo *leaf, const SdTable *ta
 	}
 }
 
+static bool
+is_recovery(SdRunKind own)
+{
+	return own == SD_RUN_RECOVER || own == SD_RUN_RECOVER_DELETED;
+}
+
 static void
 arm_leaf(Insertion *insertion, ResultRelInfo *leaf)
 {
@@ -197,8 +207,10 @@ arm_leaf(Insertion *insertion, ResultRelInfo *leaf)
 	SdTable		table;
 	bool		registered = sd_registered(relid, &table);
 
-	if (insertion->own)
-		arm_own_insert(insertion->estate, leaf);
+	if (insertion->own != SD_RUN_PLAIN)
+		arm_own_insert(insertion->estate, leaf, insertion->own);
+	if (is_recovery(insertion->own))
+		return;
 	if (registered)
 	{
 		if (updates && sd_undeleting_concerns(relid))
@@ -272,16 +284,18 @@ wrap_subplan(Insertion *insertion)
 }
 
 /*
- * An INSERT, by the user or, "own", of images that are put back; or the INSERT of
- * a MERGE, except into partitions.
+ * An INSERT, by the user or, "own", of images or lost rows that are put back; or the
+ * INSERT of a MERGE, except into partitions.
  */
 void
-sd_arm_insert(EState *estate, ModifyTableState *state, bool own)
+sd_arm_insert(EState *estate, ModifyTableState *state, SdRunKind own)
 {
 	ResultRelInfo *root = state->rootResultRelInfo;
 	Insertion  *insertion;
 
-	if (((ModifyTable *) state->ps.plan)->onConflictAction != ONCONFLICT_UPDATE &&
+	if (own != SD_RUN_IMAGES && !is_recovery(own))
+		own = SD_RUN_PLAIN;
+	if (((ModifyTable *) state->ps.plan)->onConflictAction != ONCONFLICT_UPDATE && !is_recovery(own) &&
 		!sd_registered(RelationGetRelid(root->ri_RelationDesc), NULL))
 		return;
 	insertion = palloc0(sizeof(Insertion));
@@ -294,8 +308,8 @@ sd_arm_insert(EState *estate, ModifyTableState *state, bool own)
 		arm_leaf(insertion, root);
 	else
 	{
-		if (own)
-			arm_own_insert(estate, root);
+		if (own != SD_RUN_PLAIN)
+			arm_own_insert(estate, root, own);
 		if (state->mt_partition_tuple_routing && state->operation == CMD_INSERT)
 			wrap_subplan(insertion);
 	}

@@ -47,7 +47,6 @@
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
-#include "utils/resowner.h"
 #include "utils/syscache.h"
 #include "utils/timestamp.h"
 #include "utils/tuplestore.h"
@@ -889,21 +888,30 @@ sd_register_below(Oid child, Oid parent)
 	(void) register_all(&request);
 }
 
+/* Of a dry run. */
+typedef struct DryRun
+{
+	const Request *request;
+	List	   *answers;
+} DryRun;
+
+static bool
+try_register(void *arg)
+{
+	DryRun	   *run = arg;
+
+	run->answers = register_all(run->request);
+	return false;
+}
+
 /* The same, and takes it back: nothing stays but the answers. */
 static List *
 register_dry(const Request *request)
 {
-	MemoryContext context = CurrentMemoryContext;
-	ResourceOwner owner = CurrentResourceOwner;
-	List	   *answers;
+	DryRun		run = {.request = request};
 
-	BeginInternalSubTransaction(NULL);
-	MemoryContextSwitchTo(context);
-	answers = register_all(request);
-	RollbackAndReleaseCurrentSubTransaction();
-	MemoryContextSwitchTo(context);
-	CurrentResourceOwner = owner;
-	return answers;
+	(void) sd_subtransaction(try_register, &run);
+	return run.answers;
 }
 
 /* An interval as text that any session reads the same. */

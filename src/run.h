@@ -23,8 +23,11 @@ typedef enum SdRunKind
 								 * trigger notices */
 	SD_RUN_LINKS,				/* as PHYSICAL; an UPDATE of references that
 								 * only foreign keys notice */
-	SD_RUN_IMAGES				/* as PHYSICAL; an INSERT of deleted rows that no
+	SD_RUN_IMAGES,				/* as PHYSICAL; an INSERT of deleted rows that no
 								 * trigger notices */
+	SD_RUN_RECOVER,				/* as PHYSICAL; an INSERT that only foreign keys
+								 * notice */
+	SD_RUN_RECOVER_DELETED		/* the same, and not they */
 } SdRunKind;
 
 #define SD_RUN_MAX_INPUTS 3
@@ -71,6 +74,7 @@ typedef struct SdStatement
 extern int64 sd_run(const SdStatement *statement);
 extern int64 sd_run_int64(const SdStatement *statement);
 extern void sd_run_utility(const char *sql);
+extern bool sd_subtransaction(bool (*action) (void *arg), void *arg);
 extern void sd_committing_begin(void);
 extern void sd_commit(void);
 extern void sd_committing_end(void);

@@ -289,7 +289,7 @@ arm(QueryDesc *query, ModifyTableState *state, int eflags, Statement **statement
 		arm_changes(query, state, eflags, statement);
 	if (state->operation == CMD_INSERT ||
 		(state->operation == CMD_MERGE && (state->mt_merge_subcommands & MERGE_INSERT) != 0))
-		sd_arm_insert(query->estate, state, own && own->kind == SD_RUN_IMAGES);
+		sd_arm_insert(query->estate, state, own ? own->kind : SD_RUN_PLAIN);
 	/* after all others: theirs may have to be in front */
 	if (may_take_away(state, own))
 		*leaving = list_concat_unique_oid(*leaving, sd_arm_leaving(query->estate, state));
