@@ -61,7 +61,7 @@ foreach my $format (qw(plain custom directory tar))
     is($status, 0, "$format: all came through") or diag($output);
     is(last_check(), 't|everything came through', 'and that is on record');
     like($output, qr/^ok: customers: 47 live rows, 4 deleted$/m, 'with its rows');
-    like($output, qr/^ok: 3 deletions can be undone$/m, 'its deletions');
+    like($output, qr/^ok: 1 deletions can be undone$/m, 'its deletions');
 }
 my ($status, $output);
 
@@ -82,7 +82,7 @@ open(my $half, '>:raw', "$dir/half");
 print $half substr($custom, 0, length($custom) / 2);
 close($half);
 fails('half of a custom dump', "$dir/half", qr/^not ok: the dump cannot be restored/m);
-fails('a table left out', dump_to('without', '-Fc', '-T', 'notes', '-T', '"Odd one"'), qr/^not ok: not registered in the dump: "Odd one"$/m);
+fails('a table left out', dump_to('without', '-Fc', '-T', 'notes', '-T', '"Odd one"'), qr/^not ok: the dump cannot be restored: .*Odd one/m);
 fails('without the schema softdelete', dump_to('schema', '-Fc', '-n', 'public'), qr/^not ok: .*/m);
 fails('a dump of what row security shows', dump_to('secured', '-Fc', '--enable-row-security'),
     qr/^not ok: deletion \d+ cannot be undone: .*customers: 0 of 1 rows/m);
