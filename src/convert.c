@@ -23,7 +23,6 @@
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "nodes/nodeFuncs.h"
-#include "parser/parse_func.h"
 #include "parser/parsetree.h"
 #include "registry.h"
 #include "rewrite/rewriteManip.h"
@@ -72,23 +71,12 @@ sd_is_converted_target(Query *query, Index rti)
 	return (required & ACL_DELETE) != 0 && (required & ACL_UPDATE) == 0;
 }
 
-static Expr *
-deletion_id_call(void)
-{
-	Oid			function = LookupFuncName(list_make2(makeString(SD_SCHEMA),
-													 makeString("deletion_id")),
-										  0, NULL, false);
-
-	return (Expr *) makeFuncExpr(function, INT8OID, NIL, InvalidOid, InvalidOid,
-								 COERCE_EXPLICIT_CALL);
-}
-
 static List *
 flag_target_list(Oid relid, const SdTable *table)
 {
 	return list_make2(makeTargetEntry(sd_deleted_flag(relid, table), table->flag,
 									  get_attname(relid, table->flag, false), false),
-					  makeTargetEntry(deletion_id_call(), table->deletion_id,
+					  makeTargetEntry(sd_new_deletion_id(), table->deletion_id,
 									  get_attname(relid, table->deletion_id, false), false));
 }
 

@@ -24,6 +24,7 @@
 #include "deletion.h"
 #include "limits.h"
 #include "mb/pg_wchar.h"
+#include "memo.h"
 #include "miscadmin.h"
 #include "registry.h"
 #include "run.h"
@@ -145,6 +146,19 @@ sd_find_own_relation(const char *name)
 		relid : InvalidOid;
 }
 
+/* OIDs of the extension's own that hold as long as nothing at all is invalidated. */
+typedef struct OwnRelation
+{
+	char		name[NAMEDATALEN];
+	Oid			relid;			/* InvalidOid: none */
+	uint64		reading;		/* of sd_memo_reading() */
+} OwnRelation;
+
+#define OWN_RELATIONS 8
+
+static OwnRelation own_relations[OWN_RELATIONS];
+static int	next_own = 0;		/* to be taken for the next name */
+
 /*
  * The OID of a table or sequence of the extension's own.  Error 55000 when it
  * is not there: a guard trigger without its extension.
@@ -152,14 +166,26 @@ sd_find_own_relation(const char *name)
 Oid
 sd_own_relation(const char *name)
 {
-	Oid			relid = get_relname_relid(name, get_namespace_oid(SD_SCHEMA, false));
+	uint64		reading = sd_memo_reading();
+	OwnRelation *own;
+	Oid			relid;
 
+	for (int i = 0; i < OWN_RELATIONS; i++)
+		if (own_relations[i].reading == reading && OidIsValid(own_relations[i].relid) &&
+			strcmp(own_relations[i].name, name) == 0)
+			return own_relations[i].relid;
+	relid = get_relname_relid(name, get_namespace_oid(SD_SCHEMA, false));
 	if (!OidIsValid(relid))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("relation \"%s.%s\" of extension softdelete does not exist",
 						SD_SCHEMA, name),
 				 errhint("Restore it from a backup, or drop and create extension softdelete.")));
+	own = &own_relations[next_own];
+	next_own = (next_own + 1) % OWN_RELATIONS;
+	strlcpy(own->name, name, NAMEDATALEN);
+	own->relid = relid;
+	own->reading = reading;
 	return relid;
 }
 

@@ -25,6 +25,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "virtual.h"
 
 #define KEY_PREFIX "k"
 
@@ -153,8 +154,8 @@ sd_follow_row(List *fkeys, Relation rel, HeapTuple row)
 bool
 sd_follow_begin(SdFollow *follow, QueryDesc *query)
 {
-	if ((query->operation == CMD_SELECT && !query->plannedstmt->hasModifyingCTE) ||
-		(query->estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0)
+	if ((query->estate->es_top_eflags & EXEC_FLAG_SKIP_TRIGGERS) != 0 ||
+		!sd_has_triggers(query))
 		return false;
 	follow->context = query->estate->es_query_cxt;
 	follow->keys = NIL;

@@ -38,10 +38,39 @@ typedef struct Entry
 static SdMemo *tables = NULL;
 static Oid	guard_function = InvalidOid;	/* last one recognised */
 
+/* An answer that holds as long as nothing at all is invalidated. */
+typedef struct Recent
+{
+	Oid			relid;			/* InvalidOid: none */
+	bool		registered;
+	uint64		reading;		/* of sd_memo_reading() */
+	SdTable		table;			/* set when registered */
+} Recent;
+
+/*
+ * Every statement that changes something asks several times about the same few
+ * tables: in front of the memo, each by the low bits of its OID.
+ */
+#define RECENT 64
+
+static Recent recent[RECENT];
+
+/* Functions of the extension's own that conversion puts into target lists. */
+typedef struct OwnFunction
+{
+	const char *name;
+	Oid			function;		/* InvalidOid: to be looked up */
+} OwnFunction;
+
+static OwnFunction deletion_id_function = {"deletion_id", InvalidOid};
+static OwnFunction deletion_time_function = {"deletion_time", InvalidOid};
+
 static void
 invalidate_function(Datum arg, int cacheid, uint32 hashvalue)
 {
 	guard_function = InvalidOid;
+	deletion_id_function.function = InvalidOid;
+	deletion_time_function.function = InvalidOid;
 }
 
 /* Registers the invalidation callback; called once. */
@@ -187,16 +216,24 @@ read_registration(Relation rel, SdTable *table)
 bool
 sd_registered(Oid relid, SdTable *table)
 {
+	Recent	   *r = &recent[relid % RECENT];
 	Entry	   *entry;
+	uint64		reading;
 
 	if (relid < FirstNormalObjectId)
 		return false;
+	reading = sd_memo_reading();
+	if (r->relid == relid && r->reading == reading)
+	{
+		if (r->registered && table)
+			*table = r->table;
+		return r->registered;
+	}
 	if (tables == NULL)
 		tables = sd_memo_create("softdelete tables", sizeof(Entry), NULL);
 	entry = (Entry *) sd_memo_entry(tables, relid);
 	if (!entry->memo.valid)
 	{
-		uint64		reading = sd_memo_reading();
 		SdTable		read = {0};
 		bool		registered;
 		Relation	rel = RelationIdGetRelation(relid);
@@ -210,6 +247,10 @@ sd_registered(Oid relid, SdTable *table)
 		entry->table = read;
 		sd_memo_read(&entry->memo, reading);
 	}
+	r->relid = relid;
+	r->registered = entry->registered;
+	r->reading = reading;
+	r->table = entry->table;
 	if (entry->registered && table)
 		*table = entry->table;
 	return entry->registered;
@@ -337,6 +378,24 @@ sd_is_live_condition(const SdTable *table, Node *condition)
 	return linitial_node(Var, vars)->varattno == table->flag;
 }
 
+/* A call of a function of the extension's own without arguments. */
+static Expr *
+call_own(OwnFunction *own, Oid type)
+{
+	if (!OidIsValid(own->function))
+		own->function = LookupFuncName(list_make2(makeString(SD_SCHEMA), makeString(pstrdup(own->name))),
+									   0, NULL, false);
+	return (Expr *) makeFuncExpr(own->function, type, NIL, InvalidOid, InvalidOid,
+								 COERCE_EXPLICIT_CALL);
+}
+
+/* softdelete.deletion_id(), for deletion_id of a row that is deleted. */
+Expr *
+sd_new_deletion_id(void)
+{
+	return call_own(&deletion_id_function, INT8OID);
+}
+
 /*
  * The value of the flag in a row of this table that is being deleted, and in a live
  * one.  A time is that of the deletion, the same in all its rows and in the log.
@@ -344,7 +403,6 @@ sd_is_live_condition(const SdTable *table, Node *condition)
 Expr *
 sd_deleted_flag(Oid relid, const SdTable *table)
 {
-	Oid			function;
 	Node	   *now;
 	Oid			type;
 	int32		typmod;
@@ -357,10 +415,7 @@ sd_deleted_flag(Oid relid, const SdTable *table)
 		case SD_FLAG_DELETED:
 			return (Expr *) makeBoolConst(true, false);
 		default:
-			function = LookupFuncName(list_make2(makeString(SD_SCHEMA), makeString("deletion_time")),
-									  0, NULL, false);
-			now = (Node *) makeFuncExpr(function, TIMESTAMPTZOID, NIL, InvalidOid, InvalidOid,
-										COERCE_EXPLICIT_CALL);
+			now = (Node *) call_own(&deletion_time_function, TIMESTAMPTZOID);
 			get_atttypetypmodcoll(relid, table->flag, &type, &typmod, &collation);
 			return (Expr *) coerce_to_target_type(NULL, now, TIMESTAMPTZOID, type, typmod,
 												  COERCION_ASSIGNMENT, COERCE_IMPLICIT_CAST, -1);

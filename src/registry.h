@@ -52,6 +52,7 @@ extern bool sd_tuple_is_live(HeapTuple tuple, TupleDesc desc, const SdTable *tab
 extern Expr *sd_live_condition(const SdTable *table, Index varno);
 extern Expr *sd_deleted_condition(const SdTable *table, Index varno);
 extern bool sd_is_live_condition(const SdTable *table, Node *condition);
+extern Expr *sd_new_deletion_id(void);
 extern Expr *sd_deleted_flag(Oid relid, const SdTable *table);
 extern Expr *sd_live_flag(const SdTable *table);
 extern char *sd_live_sql(Oid relid, const char *alias);

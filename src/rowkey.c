@@ -14,6 +14,7 @@
 #include "compat.h"
 #include "fkey.h"
 #include "funcapi.h"
+#include "memo.h"
 #include "rowkey.h"
 #include "run.h"
 #include "utils/array.h"
@@ -25,9 +26,18 @@
 #include "utils/rel.h"
 #include "utils/typcache.h"
 
-/* Attribute numbers of a table's primary key, in its order; NIL without one. */
-List *
-sd_primary_key(Oid relid)
+/* A primary key, as long as it is known. */
+typedef struct Entry
+{
+	SdMemoEntry memo;			/* comes first */
+	int			natts;			/* 0: none */
+	AttrNumber	atts[INDEX_MAX_KEYS];
+} Entry;
+
+static SdMemo *primary_keys = NULL;
+
+static List *
+read_primary_key(Oid relid)
 {
 	Relation	rel = table_open(relid, AccessShareLock);
 	Oid			index = sd_primary_key_index(rel);
@@ -42,6 +52,34 @@ sd_primary_key(Oid relid)
 		index_close(index_rel, AccessShareLock);
 	}
 	table_close(rel, AccessShareLock);
+	return atts;
+}
+
+/* Attribute numbers of a table's primary key, in its order; NIL without one. */
+List *
+sd_primary_key(Oid relid)
+{
+	Entry	   *entry;
+	List	   *atts = NIL;
+
+	if (primary_keys == NULL)
+		primary_keys = sd_memo_create("softdelete primary keys", sizeof(Entry), NULL);
+	entry = (Entry *) sd_memo_entry(primary_keys, relid);
+	if (!entry->memo.valid)
+	{
+		uint64		reading = sd_memo_reading();
+		ListCell   *lc;
+
+		atts = read_primary_key(relid);
+		entry = (Entry *) sd_memo_entry(primary_keys, relid);
+		entry->natts = 0;
+		foreach(lc, atts)
+			entry->atts[entry->natts++] = lfirst_int(lc);
+		sd_memo_read(&entry->memo, reading);
+		return atts;
+	}
+	for (int i = 0; i < entry->natts; i++)
+		atts = lappend_int(atts, entry->atts[i]);
 	return atts;
 }
 

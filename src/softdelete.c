@@ -74,7 +74,8 @@ plan(Query *query, const char *source, int options, ParamListInfo params)
 	PG_TRY();
 	{
 		sd_deleted_expand(&planning, query);
-		converted = sd_convert(&planning, query);
+		converted = (query->commandType != CMD_SELECT || query->hasModifyingCTE) &&
+			sd_convert(&planning, query);
 		if (next_planner)
 			result = next_planner(query, source, options, params);
 		else
@@ -101,6 +102,13 @@ relation_info(PlannerInfo *root, Oid relid, bool inhparent, RelOptInfo *rel)
 	sd_visibility_apply(root, relid, rel);
 }
 
+/* Does the statement change nothing?  What it reads was decided when it was planned. */
+static inline bool
+only_reads(const QueryDesc *query)
+{
+	return query->operation == CMD_SELECT && !query->plannedstmt->hasModifyingCTE;
+}
+
 static void
 executor_start(QueryDesc *query, int eflags)
 {
@@ -108,6 +116,8 @@ executor_start(QueryDesc *query, int eflags)
 		next_executor_start(query, eflags);
 	else
 		standard_ExecutorStart(query, eflags);
+	if (only_reads(query))
+		return;
 	if (query->operation != CMD_SELECT)
 		sd_utility_suspend(query->estate->es_query_cxt);
 	sd_statement_start(query, eflags);
@@ -127,7 +137,7 @@ executor_finish(QueryDesc *query)
 {
 	SdFollow	follow;
 
-	if (!sd_follow_begin(&follow, query))
+	if (only_reads(query) || !sd_follow_begin(&follow, query))
 	{
 		finish(query);
 		return;
@@ -193,6 +203,8 @@ object_access(ObjectAccessType access, Oid classid, Oid objectid, int subid, voi
 {
 	if (next_object_access)
 		next_object_access(access, classid, objectid, subid, arg);
+	if (access == OAT_FUNCTION_EXECUTE || access == OAT_NAMESPACE_SEARCH)
+		return;					/* of these there are many */
 	if (access == OAT_DROP)
 		sd_drop(classid, objectid, subid, ((ObjectAccessDrop *) arg)->dropflags);
 	if ((access == OAT_DROP || access == OAT_TRUNCATE) && classid == RelationRelationId && subid == 0)

@@ -41,6 +41,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "virtual.h"
 
 /* A statement that deletes. */
 typedef struct Statement
@@ -326,6 +327,8 @@ sd_statement_start(QueryDesc *query, int eflags)
 	if (query->planstate == NULL)
 		return;
 	if (!IsA(query->planstate, ModifyTableState) && estate->es_auxmodifytables == NIL)
+		return;
+	if (!sd_has_triggers(query))
 		return;
 	old = MemoryContextSwitchTo(estate->es_query_cxt);
 	if ((eflags & EXEC_FLAG_EXPLAIN_ONLY) != 0)

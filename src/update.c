@@ -283,11 +283,12 @@ arm_updated_leaf(EState *estate, ResultRelInfo *leaf, bool partitioned, bool mov
 	Bitmapset  *updated = ExecGetUpdatedCols(leaf, estate);
 	bool		changed = leaf->ri_TrigDesc && leaf->ri_TrigDesc->trig_update_before_row;
 	SdTable		table = {0};
-	void	   *keys = sd_updated_keys(estate, leaf);
 	List	   *found = NIL;
 
 	if (sd_registered(RelationGetRelid(rel), &table))
 	{
+		void	   *keys = sd_updated_keys(estate, leaf);
+
 		if (kind->follows && ((found = sd_follow_fkeys(rel, updated)) != NIL ||
 							  has_user_update_trigger(leaf->ri_TrigDesc) || transition))
 			arm_follow(estate, leaf, &table, found, transition);

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "access/tableam.h"
+#include "catalog/pg_class.h"
 #include "catalog/pg_trigger.h"
 #include "compat.h"
 #include "executor/instrument.h"
@@ -227,6 +228,26 @@ sd_result_relations(ModifyTableState *state, int *n)
 	if (!root_is_leaf)
 		all[(*n)++] = state->rootResultRelInfo;
 	return all;
+}
+
+/*
+ * Has a table that the statement changes any trigger?  A registered one has its
+ * guard, and one with foreign keys, either way, those of PostgreSQL.  So where
+ * there is none the statement is none of our business, which is most of what there
+ * is to be done for tables that are not registered.
+ */
+bool
+sd_has_triggers(const QueryDesc *query)
+{
+	const ModifyTableState *state = (const ModifyTableState *) query->planstate;
+	Relation	rel;
+
+	if (state == NULL || query->estate->es_auxmodifytables != NIL || !IsA(state, ModifyTableState) ||
+		state->mt_nrels != 1)
+		return true;
+	rel = state->resultRelInfo->ri_RelationDesc;
+	return rel->trigdesc != NULL || rel->rd_rel->relkind != RELKIND_RELATION ||
+		state->rootResultRelInfo != state->resultRelInfo;
 }
 
 /*

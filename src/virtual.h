@@ -5,6 +5,7 @@
 #define SD_VIRTUAL_H
 
 #include "commands/trigger.h"
+#include "executor/execdesc.h"
 #include "nodes/execnodes.h"
 #include "registry.h"
 
@@ -44,6 +45,7 @@ extern SdVirtual *sd_prepend_virtual(EState *estate, ResultRelInfo *leaf, int ev
 extern TupleTableSlot *sd_working_slot(SdVirtual *v);
 extern bool sd_row_is_live(const SdVirtual *v, HeapTuple tuple);
 
+extern bool sd_has_triggers(const QueryDesc *query);
 extern ResultRelInfo **sd_result_relations(ModifyTableState *state, int *n);
 extern ResultRelInfo *sd_copy_result_relation(ResultRelInfo *from, TriggerDesc *triggers);
 extern TriggerDesc *sd_copy_triggers(const TriggerDesc *from, int more);
