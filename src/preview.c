@@ -84,7 +84,8 @@ typedef struct Preview
 {
 	List	   *tables;			/* Seen */
 	List	   *work;			/* Found */
-	List	   *effects;		/* Effect, in the order in which they were found */
+	List	   *effects;		/* by depth, a List of Effect each, in the order in
+								 * which they were found */
 	List	   *pending;		/* Pending */
 } Preview;
 
@@ -172,15 +173,19 @@ add_effect(Preview *preview, int depth, Oid relid, const char *constraint, const
 		   int64 rows)
 {
 	Effect	   *effect;
+	ListCell   *level;
 	ListCell   *lc;
 
 	if (rows == 0)
 		return;
 	relid = sd_partition_root(relid);
-	foreach(lc, preview->effects)
+	while (list_length(preview->effects) <= depth)
+		preview->effects = lappend(preview->effects, NIL);
+	level = list_nth_cell(preview->effects, depth);
+	foreach(lc, (List *) lfirst(level))
 	{
 		effect = lfirst(lc);
-		if (effect->depth == depth && effect->relid == relid && effect->action == action &&
+		if (effect->relid == relid && effect->action == action &&
 			(constraint == NULL || strcmp(effect->constraint, constraint) == 0))
 		{
 			effect->rows += rows;
@@ -193,7 +198,7 @@ add_effect(Preview *preview, int depth, Oid relid, const char *constraint, const
 	effect->constraint = constraint;
 	effect->action = action;
 	effect->rows = rows;
-	preview->effects = lappend(preview->effects, effect);
+	lfirst(level) = lappend(lfirst(level), effect);
 }
 
 /* The places (tableoid, tid) of rows, appended to those that are there. */
@@ -588,10 +593,16 @@ settle_pending(Preview *preview)
 	}
 }
 
-static int
-by_depth(const ListCell *a, const ListCell *b)
+/* All effects, by depth. */
+static List *
+all_effects(const Preview *preview)
 {
-	return ((const Effect *) lfirst(a))->depth - ((const Effect *) lfirst(b))->depth;
+	List	   *effects = NIL;
+	ListCell   *lc;
+
+	foreach(lc, preview->effects)
+		effects = list_concat(effects, lfirst(lc));
+	return effects;
 }
 
 /* Temporary files belong to the resource owner of the statement around us. */
@@ -636,10 +647,9 @@ preview_rows(Oid relid, Datum id, Oid type)
 				 errhint("SET softdelete.show_deleted = on shows all rows.")));
 	work_off(&preview);
 	settle_pending(&preview);
-	list_sort(preview.effects, by_depth);
 	finish(&preview);
 	sd_rowset_free(keys->rows);
-	return preview.effects;
+	return all_effects(&preview);
 }
 
 PG_FUNCTION_INFO_V1(softdelete_preview);
