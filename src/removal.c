@@ -114,17 +114,13 @@ sd_heap_open(SdHeap *heap)
 	table_close(rel, NoLock);
 }
 
-/* The columns of heap->going, of rows c of the table, as SQL; palloc'd. */
-char *
-sd_heap_going_columns(const SdHeap *heap)
+/* The columns of a heap that foreign keys reference. */
+static List *
+key_columns(const SdHeap *heap)
 {
-	StringInfoData sql;
 	List	   *atts = NIL;
-	char		column[SD_COLUMN_SIZE];
 	ListCell   *lc;
 
-	initStringInfo(&sql);
-	appendStringInfoString(&sql, "c.tableoid AS " SD_ROW_TABLE ", c.ctid AS " SD_ROW_PLACE);
 	foreach(lc, heap->fkeys)
 	{
 		SdForeignKey *fkey = lfirst(lc);
@@ -132,40 +128,133 @@ sd_heap_going_columns(const SdHeap *heap)
 		for (int i = 0; i < fkey->nkeys; i++)
 			atts = list_append_unique_int(atts, fkey->parent_att[i]);
 	}
-	foreach(lc, atts)
+	return atts;
+}
+
+/* The columns of heap->going, of rows c of the table, as SQL; palloc'd. */
+char *
+sd_heap_going_columns(const SdHeap *heap)
+{
+	StringInfoData sql;
+	char		column[SD_COLUMN_SIZE];
+	ListCell   *lc;
+
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "c.tableoid AS " SD_ROW_TABLE ", c.ctid AS " SD_ROW_PLACE);
+	foreach(lc, key_columns(heap))
 		appendStringInfo(&sql, ", %s AS " SD_KEY_PREFIX "%d",
 						 sd_fkey_column(column, "c", NULL, heap->relid, lfirst_int(lc)),
 						 lfirst_int(lc));
 	return sql.data;
 }
 
+/* An empty set of such rows. */
+static SdRowset *
+make_going(const SdHeap *heap, List *atts)
+{
+	TupleDesc	desc = CreateTemplateTupleDesc(2 + list_length(atts));
+	int			n = 2;
+	ListCell   *lc;
+
+	TupleDescInitEntry(desc, 1, SD_ROW_TABLE, OIDOID, -1, 0);
+	TupleDescInitEntry(desc, 2, SD_ROW_PLACE, TIDOID, -1, 0);
+	foreach(lc, atts)
+	{
+		Oid			type;
+		int32		typmod;
+		Oid			collation;
+
+		get_atttypetypmodcoll(heap->relid, lfirst_int(lc), &type, &typmod, &collation);
+		TupleDescInitEntry(desc, ++n, psprintf(SD_KEY_PREFIX "%d", lfirst_int(lc)), type, typmod, 0);
+		TupleDescInitEntryCollation(desc, n, collation);
+	}
+	return sd_rowset_create(desc);
+}
+
+/*
+ * Locks one row as a DELETE does, if it can still be seen.  A row that somebody has
+ * changed meanwhile is left alone; under REPEATABLE READ and above error 40001, as
+ * SELECT FOR UPDATE would say.
+ */
+static bool
+lock_row(Relation rel, ItemPointer place, Snapshot snapshot, TupleTableSlot *slot)
+{
+	ItemPointerData tid = *place;
+	TM_FailureData failure;
+	TM_Result	result;
+
+	if (!table_tuple_fetch_row_version(rel, &tid, snapshot, slot))
+		return false;
+	result = table_tuple_lock(rel, &tid, snapshot, slot, GetCurrentCommandId(false),
+							  LockTupleExclusive, LockWaitBlock, 0, &failure);
+	if (result == TM_Updated || result == TM_Deleted)
+	{
+		if (IsolationUsesXactSnapshot())
+			ereport(ERROR,
+					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+					 errmsg("could not serialize access due to concurrent update")));
+		return false;
+	}
+	if (result != TM_Ok)
+		elog(ERROR, "unexpected table_tuple_lock status: %d", result);
+	return true;
+}
+
 /*
  * Locks those of the rows (row_place, deletion_id) that are still deleted, by the
- * same deletion, and returns them as rows of heap->going.  Frees the argument.
+ * same deletion, and returns them as rows of heap->going.  Frees the argument.  Not by
+ * a query: a join of places with the table makes a scan of its own for each row, which
+ * takes longer than the deletion.
  */
 SdRowset *
 sd_heap_lock(SdHeap *heap, SdRowset *rows)
 {
-	char	   *table = sd_quoted_relation(heap->relid);
-	StringInfoData sql;
-	SdStatement statement = {0};
-	SdRowset   *locked = NULL;
+	Relation	rel = table_open(heap->relid, RowShareLock);
+	List	   *atts = key_columns(heap);
+	SdRowset   *locked = make_going(heap, atts);
+	TupleTableSlot *listed = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *row = table_slot_create(rel, NULL);
+	Datum	   *values = palloc(locked->desc->natts * sizeof(Datum));
+	bool	   *nulls = palloc0(locked->desc->natts * sizeof(bool));
+	Snapshot	snapshot;
+	SdTable		table;
 
-	initStringInfo(&sql);
-	appendStringInfo(&sql, "SELECT %s", sd_heap_going_columns(heap));
-	appendStringInfo(&sql, " FROM ONLY %s c, " SD_ROWS_NAME " r WHERE c.ctid = r." SD_ROW_PLACE
-					 " AND NOT %s AND c.%s IS NOT DISTINCT FROM r.deletion_id FOR UPDATE OF c",
-					 table, sd_live_sql(heap->relid, "c"),
-					 quote_identifier(sd_deletion_id_name(heap->relid)));
-	statement.sql = sql.data;
-	statement.kind = SD_RUN_PHYSICAL;
-	statement.owner_of = heap->relid;
-	statement.latest = true;
-	statement.ninputs = 1;
-	statement.input_names[0] = SD_ROWS_NAME;
-	statement.inputs[0] = rows;
-	statement.result = &locked;
-	sd_run(&statement);
+	(void) sd_registered(heap->relid, &table);
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	values[0] = ObjectIdGetDatum(heap->relid);
+	tuplestore_rescan(rows->store);
+	while (tuplestore_gettupleslot(rows->store, true, false, listed))
+	{
+		bool		no_place;
+		bool		no_id;
+		bool		isnull;
+		ItemPointer place = (ItemPointer) DatumGetPointer(slot_getattr(listed, 1, &no_place));
+		Datum		wanted = slot_getattr(listed, 2, &no_id);
+		Datum		id;
+		ListCell   *lc;
+		int			n = 2;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!lock_row(rel, place, snapshot, row) || sd_slot_is_live(row, &table))
+			continue;
+		id = slot_getattr(row, table.deletion_id, &isnull);
+		if (isnull != no_id || (!isnull && DatumGetInt64(id) != DatumGetInt64(wanted)))
+			continue;
+		values[1] = PointerGetDatum(&row->tts_tid);
+		foreach(lc, atts)
+		{
+			values[n] = slot_getattr(row, lfirst_int(lc), &nulls[n]);
+			n++;
+		}
+		tuplestore_putvalues(locked->store, locked->desc, values, nulls);
+	}
+	UnregisterSnapshot(snapshot);
+	ExecDropSingleTupleTableSlot(row);
+	ExecDropSingleTupleTableSlot(listed);
+	table_close(rel, NoLock);
+	pfree(values);
+	pfree(nulls);
 	sd_rowset_free(rows);
 	return locked;
 }
