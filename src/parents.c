@@ -291,17 +291,18 @@ restore_parents(SdUndelete *undelete, const SdForeignKey *fkey, SdRowset *needed
 	sd_touch(undelete, parent, rows, true, true, false, InvalidOid);
 }
 
-/* Takes back to the fixed point. */
-static void
+/* Takes back to the fixed point; true if the last round met deleted parents. */
+static bool
 take_back_all(SdUndelete *undelete)
 {
 	bool		again = true;
+	bool		left = false;
 
 	while (again)
 	{
 		ListCell   *lt;
 
-		again = false;
+		again = left = false;
 		foreach(lt, undelete->tables)
 		{
 			SdTouched  *child = lfirst(lt);
@@ -322,6 +323,7 @@ take_back_all(SdUndelete *undelete)
 				dead = dead_parents(undelete, child, fkey);
 				if (dead == NULL)
 					continue;
+				left = true;
 				if (take_back(undelete, child, fkey, dead, false) > 0)
 					again = undelete->took_back = true;
 				if (undelete->skip && !undelete->with_parents &&
@@ -331,11 +333,16 @@ take_back_all(SdUndelete *undelete)
 			}
 		}
 	}
+	return left;
 }
 
-/* Deleted parents of other deletions; true if some were brought back. */
+/*
+ * Deleted parents of other deletions, where there may be any ("left"); true if some
+ * were brought back.  Parents that were live a moment ago still are, being locked; one
+ * that was not there may have been made since.
+ */
 static bool
-settle_parents(SdUndelete *undelete)
+settle_parents(SdUndelete *undelete, bool left)
 {
 	bool		restored = false;
 	ListCell   *lt;
@@ -354,6 +361,8 @@ settle_parents(SdUndelete *undelete)
 			SdRowset   *needed;
 
 			refuse_missing_parent(child, fkey);
+			if (!left && fkey->validated && !child->returned)
+				continue;
 			if (fkey->id == child->via || !sd_registered(fkey->parent, NULL))
 				continue;
 			dead = dead_parents(undelete, child, fkey);
@@ -381,7 +390,9 @@ settle_parents(SdUndelete *undelete)
 void
 sd_parents_settle(SdUndelete *undelete)
 {
+	bool		left;
+
 	do
-		take_back_all(undelete);
-	while (settle_parents(undelete));
+		left = take_back_all(undelete);
+	while (settle_parents(undelete, left));
 }
