@@ -226,7 +226,7 @@ sd_flag_adopted(Oid relid, const SdWantedFlag *wanted, SdColumns *columns)
 		return false;
 	columns->flag = pstrdup(wanted->name);
 	columns->live_value = type != BOOLOID || wanted->live_value;
-	columns->adopted = true;
+	columns->adopted = columns->existed = true;
 	return true;
 }
 

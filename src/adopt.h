@@ -25,6 +25,7 @@ typedef struct SdColumns
 	char	   *flag;
 	bool		live_value;		/* of a boolean flag */
 	bool		adopted;		/* was the flag the application's? */
+	bool		existed;		/* was it there, so that rows may be deleted ones? */
 	char	   *deletion_id;
 } SdColumns;
 

@@ -334,12 +334,13 @@ find_flag(Oid relid, const SdWantedFlag *wanted, SdColumns *columns)
 	char	   *deleted = column_with_comment(rel, DELETED_FLAG_COMMENT, BOOLOID);
 
 	table_close(rel, NoLock);
-	columns->adopted = false;
+	columns->adopted = columns->existed = false;
 	if (sd_flag_adopted(relid, wanted, columns))
 		return;
 	columns->flag = live ? live : deleted;
 	columns->live_value = live != NULL || deleted == NULL;
-	if (columns->flag)
+	columns->existed = columns->flag != NULL;
+	if (columns->existed)
 		return;
 	if (wanted->name && !wanted->below)
 	{
@@ -472,6 +473,7 @@ columns_of(Oid relid)
 	columns.deletion_id = sd_deletion_id_name(relid);
 	columns.live_value = table.kind != SD_FLAG_DELETED;
 	columns.adopted = false;
+	columns.existed = true;
 	return columns;
 }
 
@@ -645,10 +647,10 @@ sd_refuse_mixed_parents(Oid relid)
 /*
  * Registers one table, and its inheritance children with it; NULL if it is
  * already, but ids that it has got since are seen.  Returns what to know about its
- * keys; *adopted: did it have a flag of the application's?
+ * keys; *existed: did it have the flag, so that rows may be deleted ones?
  */
 static StringInfo
-register_one(Oid relid, const SdWantedFlag *wanted, const SdOptions *options, bool *adopted)
+register_one(Oid relid, const SdWantedFlag *wanted, const SdOptions *options, bool *existed)
 {
 	StringInfo	note;
 	Relation	rel;
@@ -691,7 +693,7 @@ register_one(Oid relid, const SdWantedFlag *wanted, const SdOptions *options, bo
 	foreach(lc, children)
 		sd_refuse_mixed_parents(lfirst_oid(lc));
 	sd_event_log("register", 0, relid, 0);
-	*adopted = columns.adopted;
+	*existed = columns.existed;
 	return note;
 }
 
@@ -754,14 +756,14 @@ typedef struct Answer
 } Answer;
 
 static Answer *
-make_answer(Oid relid, StringInfo note, bool adopted)
+make_answer(Oid relid, StringInfo note, bool existed)
 {
 	Answer	   *answer = palloc(sizeof(Answer));
 	Relation	rel = table_open(relid, AccessShareLock);
 
 	note_parents(note, rel);
 	sd_note_uses(note, rel);
-	if (adopted)
+	if (existed)
 		sd_note_orphans(note, rel);
 	warn_about_children(rel);
 	table_close(rel, NoLock);
@@ -816,7 +818,7 @@ register_all(const Request *request)
 	for (int i = 0; i < list_length(tables); i++)
 	{
 		Oid			relid = list_nth_oid(tables, i);
-		bool		adopted = false;
+		bool		existed = false;
 		SdOptions	options;
 		StringInfo	note;
 
@@ -825,7 +827,7 @@ register_all(const Request *request)
 		options.full_keys = !request->partial_unique;
 		options.retention = request->retention || i == 0 ? request->retention :
 			sd_retention(request->first);
-		note = register_one(relid, &wanted, &options, &adopted);
+		note = register_one(relid, &wanted, &options, &existed);
 		if (note == NULL && request->retention)
 			set_retention(relid, request->retention);
 		if (note == NULL && i == 0)
@@ -847,7 +849,7 @@ register_all(const Request *request)
 		{
 			registered = lappend_oid(registered, relid);
 			notes = lappend(notes, note);
-			flags = lappend_int(flags, adopted);
+			flags = lappend_int(flags, existed);
 		}
 		if (i == 0 && wanted.name && !wanted.below)
 		{
