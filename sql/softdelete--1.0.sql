@@ -855,7 +855,7 @@ DECLARE
     n int;                      -- tables; items are tables, then waypoints
     n_edges int;
     n_items int;
-    names text[]; labels text[]; titles text[]; subs text[]; states text[];
+    names text[]; labels text[]; subs text[]; states text[];
     e_from int[]; e_to int[]; e_state text[]; e_title text[];
     e_a int[]; e_b int[]; e_reversed boolean[];     -- the same from left to right
     in_all int[]; in_cascade int[]; out_all int[]; out_cascade int[];
@@ -869,16 +869,16 @@ DECLARE
     forward boolean; width float8; height float8; far float8; top float8; col float8; row_no int;
     path text[]; edges_svg text := ''; nodes_svg text := ''; cx float8; what text;
 BEGIN
-    SELECT count(*)::int, array_agg(t.relation::text), array_agg(s.label), array_agg(t.state),
+    SELECT count(*)::int, array_agg(t.relation::text ORDER BY t.no), array_agg(s.label ORDER BY t.no), array_agg(t.state ORDER BY t.no),
            array_agg(CASE t.state
                      WHEN 'registered' THEN CASE WHEN r.live_rows IS NULL THEN 'not analysed yet'
                                                  ELSE softdelete.html_count(r.live_rows) || ' live, ' || softdelete.html_count(r.deleted_rows) || ' deleted' END
                      WHEN 'excluded' THEN 'excluded: rows really go'
                      WHEN 'uncovered' THEN 'NOT COVERED'
-                     ELSE 'not registered' END),
+                     ELSE 'not registered' END ORDER BY t.no),
            array_agg(false)
     INTO n, names, labels, states, subs, linked
-    FROM softdelete.graph_tables() t
+    FROM softdelete.graph_tables() WITH ORDINALITY t (relation, state, no)
          LEFT JOIN softdelete.tables r ON r.relation = t.relation
          JOIN pg_class c ON c.oid = t.relation JOIN pg_namespace m ON m.oid = c.relnamespace
          CROSS JOIN LATERAL (SELECT CASE m.nspname WHEN 'public' THEN '' ELSE quote_ident(m.nspname) || '.' END || quote_ident(c.relname) AS label) s;
@@ -886,12 +886,13 @@ BEGIN
         RETURN '';
     END IF;
     SELECT count(*)::int,
-           COALESCE(array_agg(array_position(names, g.parent::text)), '{}'), COALESCE(array_agg(array_position(names, g.child::text)), '{}'),
-           COALESCE(array_agg(g.state), '{}'),
+           COALESCE(array_agg(array_position(names, g.parent::text) ORDER BY g.no), '{}'),
+           COALESCE(array_agg(array_position(names, g.child::text) ORDER BY g.no), '{}'),
+           COALESCE(array_agg(g.state ORDER BY g.no), '{}'),
            COALESCE(array_agg(format(CASE g.state WHEN 'uncovered' THEN 'NOT COVERED: ' ELSE '' END || '%s to %s, %s: ON DELETE %s',
-                                     g.parent, g.child, g.constraint_name, upper(g.action))), '{}')
+                                     g.parent, g.child, g.constraint_name, upper(g.action)) ORDER BY g.no), '{}')
     INTO n_edges, e_from, e_to, e_state, e_title
-    FROM softdelete.graph_keys() g;
+    FROM softdelete.graph_keys() WITH ORDINALITY g (parent, child, constraint_name, action, state, no);
     e_a := e_from; e_b := e_to; e_reversed := array_fill(false, ARRAY[n_edges]);
     in_all := array_fill(0, ARRAY[n]); in_cascade := in_all; out_all := in_all; out_cascade := in_all; layer := in_all;
     done := linked; looped := linked; source := array_fill(true, ARRAY[n]);
@@ -1033,16 +1034,16 @@ BEGIN
             col := col + width + 28;
             y[i] := top + node_height / 2;
         END IF;
-        nodes_svg := nodes_svg || format(E'<g class="node %s"><title>%s: %s</title><rect class="box" x="%s" y="%s" width="%s" height="%s" rx="7"/><rect class="bar" x="%s" y="%s" width="5" height="%s" rx="2.5"/><text class="label" x="%s" y="%s">%s</text><text class="sub" x="%s" y="%s">%s</text></g>\n',
-            states[i], softdelete.html(names[i]), softdelete.html(subs[i]), round(cx), round(top), round(width), node_height,
+        nodes_svg := nodes_svg || format(E'<g class="node %s" data-n="%s"><title>%s: %s</title><rect class="box" x="%s" y="%s" width="%s" height="%s" rx="7"/><rect class="bar" x="%s" y="%s" width="5" height="%s" rx="2.5"/><text class="label" x="%s" y="%s">%s</text><text class="sub" x="%s" y="%s">%s</text></g>\n',
+            states[i], i, softdelete.html(names[i]), softdelete.html(subs[i]), round(cx), round(top), round(width), node_height,
             round(cx) + 6, round(top) + 8, node_height - 16, round(cx) + 18, round(top) + 20,
             softdelete.html(CASE WHEN length(labels[i]) > 34 THEN left(labels[i], 32) || '...' ELSE labels[i] END),
             round(cx) + 18, round(top) + 36, softdelete.html(subs[i]));
         IF looped[i] THEN
             FOR e IN 1..n_edges LOOP
                 IF e_from[e] = i AND e_to[e] = i THEN
-                    edges_svg := edges_svg || format(E'<g class="edge %s"><title>%s</title><path d="M%s %s c32 -4 26 -42 -18 -16" marker-end="url(#sd-%1$s)"/></g>\n',
-                        e_state[e], softdelete.html(e_title[e]), round(cx + width), round(top + 14));
+                    edges_svg := edges_svg || format(E'<g class="edge %s" data-a="%s" data-b="%2$s"><title>%s</title><path class="hit" d="%s"/><path d="%4$s" marker-end="url(#sd-%1$s)"/></g>\n',
+                        e_state[e], i, softdelete.html(e_title[e]), format('M%s %s c32 -4 26 -42 -18 -16', round(cx + width), round(top + 14)));
                 END IF;
             END LOOP;
         END IF;
@@ -1076,13 +1077,13 @@ BEGIN
             IF j > n THEN
                 path := path || format('H%s', round(x[layer[j] + 1] + widths[layer[j] + 1]));
             ELSE
-                edges_svg := edges_svg || format(E'<g class="edge %s"><title>%s</title><path d="%s" marker-%s="url(#sd-%1$s)"/></g>\n',
-                    what, softdelete.html(e_title[e]), array_to_string(path, ' '), CASE WHEN e_reversed[e] THEN 'start' ELSE 'end' END);
+                edges_svg := edges_svg || format(E'<g class="edge %s" data-a="%s" data-b="%s"><title>%s</title><path class="hit" d="%s"/><path d="%5$s" marker-%s="url(#sd-%1$s)"/></g>\n',
+                    what, e_from[e], e_to[e], softdelete.html(e_title[e]), array_to_string(path, ' '), CASE WHEN e_reversed[e] THEN 'start' ELSE 'end' END);
             END IF;
         END LOOP;
     END LOOP;
-    RETURN format(E'<svg class="graph" role="img" aria-labelledby="sd-graph-title sd-graph-desc" viewBox="0 0 %s %s" width="%1$s" height="%2$s" style="min-width: %spx">\n<title id="sd-graph-title">Foreign keys of registered tables</title>\n<desc id="sd-graph-desc">%s tables, %s foreign keys, %s of them not covered. The table of foreign keys below says the same.</desc>\n<defs>%s</defs>\n%s%s</svg>\n',
-        round(far), round(height), round(LEAST(far, GREATEST(640, far * 0.75))), n, n_edges,
+    RETURN format(E'<svg class="graph%s" role="img" aria-labelledby="sd-graph-title sd-graph-desc" viewBox="0 0 %s %s" width="%2$s" height="%3$s" style="min-width: %spx">\n<title id="sd-graph-title">Foreign keys of registered tables</title>\n<desc id="sd-graph-desc">%s tables, %s foreign keys, %s of them not covered. The table of foreign keys below says the same.</desc>\n<defs>%s</defs>\n%s%s</svg>\n',
+        CASE WHEN height > 800 THEN ' tall' END, round(far), round(height), round(LEAST(far, GREATEST(640, far * 0.75))), n, n_edges,
         (SELECT count(*) FROM unnest(e_state) s WHERE s = 'uncovered'),
         (SELECT string_agg(format('<marker id="sd-%s" class="%1$s" viewBox="0 0 10 10" refX="9" refY="5" markerUnits="userSpaceOnUse" markerWidth="%s" markerHeight="%2$s" orient="auto-start-reverse"><path d="%s"/></marker>',
                                   s, CASE s WHEN 'uncovered' THEN 13 ELSE 10 END,
@@ -1125,7 +1126,7 @@ DECLARE
   --good: #6fd39b; --good-fill: #17362a; --warn: #f0c060; --warn-fill: #3a2f14; --bad: #ff8f88; --bad-fill: #4a1f20; --link: #82b7f5; --plain: #98a4b5; --plain-fill: #252d38; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--text); font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-main, header { max-width: 1240px; margin: 0 auto; padding: 0 24px; }
+main, header { max-width: 1440px; margin: 0 auto; padding: 0 24px; }
 header { padding-top: 28px; }
 h1 { margin: 0; font-size: 26px; line-height: 1.25; }
 h2 { margin: 0 0 6px; font-size: 19px; }
@@ -1182,6 +1183,8 @@ marker path { fill: var(--plain); }
 .edge.uncovered path { stroke: var(--bad); stroke-width: 3.5; } marker.uncovered path { fill: var(--bad); }
 .edge.unlink path { stroke: var(--link); stroke-dasharray: 2 4; stroke-width: 2; } marker.unlink path { fill: var(--link); }
 .edge.outside path { stroke-dasharray: 5 5; opacity: .7; }
+.edge path.hit, .edge:hover path.hit { stroke: transparent; stroke-width: 12; stroke-dasharray: none; }
+.dim .edge:not(.lit), .dim .node:not(.lit) { opacity: .18; }
 .legend { list-style: none; display: flex; flex-wrap: wrap; gap: 6px 22px; padding: 0; margin: 14px 0 0; font-size: 13.5px; }
 .legend svg { width: 46px; height: 12px; vertical-align: middle; margin-right: 6px; overflow: visible; }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(320px, 1fr)); gap: 20px; }
@@ -1189,13 +1192,13 @@ figure { margin: 0 0 8px; } figcaption { font-weight: 600; margin-bottom: 4px; }
 .days { display: block; width: 100%; height: auto; } .days text { font: 11px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: var(--soft); }
 .days .bar { fill: var(--link); } .days .hit { fill: transparent; } .day:hover .hit { fill: var(--code); }
 .days .grid { stroke: var(--line); stroke-dasharray: 3 4; } .days .base { stroke: var(--plain); }
-footer { max-width: 1240px; margin: 0 auto; padding: 0 24px 30px; color: var(--soft); font-size: 13.5px; }
+footer { max-width: 1440px; margin: 0 auto; padding: 0 24px 30px; color: var(--soft); font-size: 13.5px; }
 @media print { @page { size: A4 landscape; margin: 12mm; }
   :root { color-scheme: light; --page: #ffffff; --card: #ffffff; --text: #000000; --soft: #444c58; --line: #c4cbd5; --code: #f2f4f7;
     --good: #1f6f43; --good-fill: #e2f3e8; --warn: #8a5a00; --warn-fill: #fff1cf; --bad: #b3201f; --bad-fill: #fde2e1; --link: #1a5aa6; --plain: #5d6878; --plain-fill: #f0f2f5; }
   body { font-size: 11pt; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } nav, button { display: none; }
   main, header, footer { max-width: none; padding-left: 0; padding-right: 0; } section { border: 0; padding: 0; } table { font-size: 9pt; }
-  .scroll { overflow: visible; } .graph { min-width: 0 !important; width: auto; max-height: 165mm; } tr, figure, .tiles li { break-inside: avoid; } h2, caption { break-after: avoid; } .sql, #bin .sql, td.free, td.what { min-width: 0; } }
+  .scroll { overflow: visible; } .graph { min-width: 0 !important; width: auto; max-height: 95mm; } .graph.tall { max-height: 160mm; } tr, figure, .tiles li { break-inside: avoid; } h2, caption, thead { break-after: avoid; } tbody tr:first-child { break-before: avoid; } .sql, #bin .sql, td.free, td.what { min-width: 0; } }
 $css$;
     -- without & and <, so that it is XML too
     script CONSTANT text := $js$
@@ -1210,6 +1213,18 @@ document.querySelectorAll('.sql').forEach(function (box) {
   button.addEventListener('click', function () {
     if (navigator.clipboard) { navigator.clipboard.writeText(code.textContent).then(done, select); } else { select(); } });
   box.appendChild(button);
+});
+document.querySelectorAll('.graph .node').forEach(function (node) {
+  var graph = node.closest('svg'), n = node.dataset.n;
+  node.addEventListener('mouseenter', function () {
+    node.classList.add('lit');
+    graph.classList.add('dim');
+    graph.querySelectorAll('[data-a="' + n + '"], [data-b="' + n + '"]').forEach(function (edge) {
+      edge.classList.add('lit');
+      graph.querySelectorAll('[data-n="' + edge.dataset.a + '"], [data-n="' + edge.dataset.b + '"]').forEach(function (end) { end.classList.add('lit'); }); }); });
+  node.addEventListener('mouseleave', function () {
+    graph.classList.remove('dim');
+    graph.querySelectorAll('.lit').forEach(function (lit) { lit.classList.remove('lit'); }); });
 });
 addEventListener('beforeprint', function () {
   document.querySelectorAll('.notes').forEach(function (notes) { notes.open = true; }); });
@@ -1306,7 +1321,7 @@ BEGIN
 
         E'<section id="graph" aria-labelledby="graph-h">\n<h2 id="graph-h">What a DELETE reaches</h2>\n',
         CASE WHEN graph = '' THEN '<p>No table is registered yet.</p>'
-             ELSE E'<p class="soft">An arrow leads from a table to one that refers to it: the way that a DELETE goes. Point at an arrow for its constraint.</p>\n'
+             ELSE E'<p class="soft">An arrow leads from a table to one that refers to it: the way that a DELETE goes. Point at an arrow for its constraint, at a table for its arrows.</p>\n'
                   || '<div class="scroll" role="region" tabindex="0" aria-labelledby="graph-h">' || graph || E'</div>\n<ul class="legend" aria-label="Legend">'
                   || (SELECT string_agg(format('<li><svg class="graph-key" viewBox="0 0 46 12" aria-hidden="true"><g class="edge %s"><path d="M0 6H44" marker-end="url(#sd-%1$s)"/></g></svg>%s</li>', l.key, l.says), '' ORDER BY l.n)
                       FROM (VALUES (1, 'cascade', 'ON DELETE CASCADE: deleted with the parent'), (2, 'uncovered', '<strong>not covered</strong>: CASCADE to a table that is not registered, the DELETE is refused'),

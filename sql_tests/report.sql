@@ -42,9 +42,19 @@ CREATE TABLE sessions (id int PRIMARY KEY, customer_id text REFERENCES customers
 SELECT softdelete_unregister('sessions');
 SELECT well_formed(softdelete_report());
 SELECT regexp_matches(softdelete_report(), '<tr><th scope="row"><span class="schema">("?Report"?|&quot;Report&quot;).</span><span class="name">([^<]*)</span></th><td><span class="badge ([a-z]*)">', 'g');
-SELECT regexp_matches(softdelete_report(), '<g class="node ([a-z]*)"><title>&quot;Report&quot;.([a-z_]*): ', 'g');
-SELECT m FROM regexp_matches(softdelete_report(), '<g class="edge ([a-z]*)"><title>([^<]*)</title>', 'g') m WHERE m[2] ~ 'Report';
+SELECT regexp_matches(softdelete_report(), '<g class="node ([a-z]*)"[^>]*><title>&quot;Report&quot;.([a-z_]*): ', 'g');
+SELECT m FROM regexp_matches(softdelete_report(), '<g class="edge ([a-z]*)"[^>]*><title>([^<]*)</title>', 'g') m WHERE m[2] ~ 'Report';
 SELECT strpos(softdelete_report(), 'SELECT softdelete_register(&#39;&quot;Report&quot;.sessions&#39;)') > 0;
+
+-- no table is drawn over another, and none outside the drawing
+WITH box AS (
+    SELECT b.no, b.m[1]::int AS x, b.m[2]::int AS y, b.m[3]::int AS w, b.m[4]::int AS h
+    FROM regexp_matches(softdelete.graph_svg(), '<rect class="box" x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"', 'g') WITH ORDINALITY b (m, no)
+)
+SELECT count(*) > 5, count(*) FILTER (WHERE EXISTS (SELECT FROM box o WHERE o.no <> b.no AND box(point(o.x, o.y), point(o.x + o.w, o.y + o.h))
+                                                                             && box(point(b.x, b.y), point(b.x + b.w, b.y + b.h)))),
+       bool_and(b.x + b.w < s.m[1]::int AND b.y + b.h < s.m[2]::int)
+FROM box b, regexp_matches(softdelete.graph_svg(), 'viewBox="0 0 (\d+) (\d+)"') s (m);
 
 -- the recycle bin: who, why, what, and the command
 INSERT INTO customers VALUES ('ada', 'ada@x'), ('bob', 'bob@x');
