@@ -1005,7 +1005,7 @@ BEGIN
     -- columns, and the size of it all
     far := 16;
     FOR l IN 0..n_layers - 1 LOOP
-        SELECT LEAST(max(GREATEST((length(labels[g.i]) + octet_length(labels[g.i])) * 4.2 + 30, length(subs[g.i]) * 6.2 + 30)), 290) INTO width
+        SELECT LEAST(max(GREATEST((length(labels[g.i]) + octet_length(labels[g.i])) * 4.2 + 30, length(subs[g.i]) * 6.2 + 30)), 320) INTO width
         FROM generate_series(1, n) g (i) WHERE linked[g.i] AND layer[g.i] = l;
         x[l + 1] := far; widths[l + 1] := COALESCE(width, 40);
         far := far + widths[l + 1] + 120;
@@ -1023,7 +1023,7 @@ BEGIN
     col := 16;
     row_no := 0;
     FOR i IN 1..n LOOP
-        width := LEAST(GREATEST((length(labels[i]) + octet_length(labels[i])) * 4.2 + 30, length(subs[i]) * 6.2 + 30), 290);
+        width := LEAST(GREATEST((length(labels[i]) + octet_length(labels[i])) * 4.2 + 30, length(subs[i]) * 6.2 + 30), 320);
         IF linked[i] THEN
             cx := x[layer[i] + 1]; width := widths[layer[i] + 1]; top := y[i] - node_height / 2;
         ELSE
@@ -1154,7 +1154,8 @@ td.when { white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.free { min-width: 8.5em; max-width: 22em; overflow-wrap: anywhere; }
 td.what { min-width: 17em; }
 #bin .sql { min-width: 24em; }
-td.object { min-width: 12em; }
+td.object { min-width: 12em; max-width: 22em; overflow-wrap: anywhere; }
+td.problem { min-width: 18em; overflow-wrap: anywhere; }
 tr.back td { color: var(--soft); }
 .badge { display: inline-block; padding: 1px 9px; border-radius: 99px; border: 1px solid currentColor; font-size: 12.5px; font-weight: 600; white-space: nowrap; color: var(--plain); background: var(--plain-fill); }
 .badge.error, .badge.uncovered { color: var(--bad); background: var(--bad-fill); }
@@ -1198,7 +1199,7 @@ footer { max-width: 1440px; margin: 0 auto; padding: 0 24px 30px; color: var(--s
     --good: #1f6f43; --good-fill: #e2f3e8; --warn: #8a5a00; --warn-fill: #fff1cf; --bad: #b3201f; --bad-fill: #fde2e1; --link: #1a5aa6; --plain: #5d6878; --plain-fill: #f0f2f5; }
   body { font-size: 11pt; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } nav, button { display: none; }
   main, header, footer { max-width: none; padding-left: 0; padding-right: 0; } section { border: 0; padding: 0; } table { font-size: 9pt; }
-  .scroll { overflow: visible; } .graph { min-width: 0 !important; width: auto; max-height: 95mm; } .graph.tall { max-height: 160mm; } tr, figure, .tiles li { break-inside: avoid; } h2, caption, thead { break-after: avoid; } tbody tr:first-child { break-before: avoid; } .sql, #bin .sql, td.free, td.what { min-width: 0; } }
+  .scroll { overflow: visible; } .graph { min-width: 0 !important; width: auto; max-height: 95mm; } .graph.tall { max-height: 160mm; } tr, figure, .tiles li { break-inside: avoid; } h2, caption, thead { break-after: avoid; } tbody tr:first-child { break-before: avoid; } .sql, #bin .sql, td.free, td.what, td.object, td.problem { min-width: 0; } }
 $css$;
     -- without & and <, so that it is XML too
     script CONSTANT text := $js$
@@ -1258,9 +1259,9 @@ BEGIN
     INTO keys FROM softdelete.graph_keys() k;
 
     SELECT count(*) FILTER (WHERE c.severity = 'error'), count(*) FILTER (WHERE c.severity = 'warning'), count(*),
-           string_agg(format(E'<tr><td><span class="badge %s">%1$s</span></td><td class="object">%s</td><td>%s</td><td><div class="sql"><code>%s</code></div></td></tr>\n',
+           string_agg(format(E'<tr><td><span class="badge %s">%1$s</span></td><td class="object">%s</td><td class="problem">%s</td><td><div class="sql"><code>%s</code></div></td></tr>\n',
                              c.severity, softdelete.html(c.object), softdelete.html(c.problem), softdelete.html(c.remedy)), '' ORDER BY c.ordinality) FILTER (WHERE c.severity <> 'info'),
-           string_agg(format(E'<tr><td><span class="badge info">info</span></td><td class="object">%s</td><td>%s</td><td><div class="sql"><code>%s</code></div></td></tr>\n',
+           string_agg(format(E'<tr><td><span class="badge info">info</span></td><td class="object">%s</td><td class="problem">%s</td><td><div class="sql"><code>%s</code></div></td></tr>\n',
                              softdelete.html(c.object), softdelete.html(c.problem), softdelete.html(c.remedy)), '' ORDER BY c.ordinality) FILTER (WHERE c.severity = 'info')
     INTO n_errors, n_warnings, n_findings, findings, notes
     FROM @extschema@.softdelete_check() WITH ORDINALITY c;
