@@ -490,17 +490,18 @@ FROM pg_catalog.pg_trigger g
      CROSS JOIN LATERAL (
          SELECT pg_catalog.strpos(pg_catalog.encode(g.tgargs, 'escape'), 'live_value=false') > 0 AS value) d
      CROSS JOIN LATERAL (
-         SELECT pg_catalog.sum(l.reltuples * (1 - l.deleted)) AS live_rows,
-                pg_catalog.sum(l.reltuples * l.deleted) AS deleted_rows
+         SELECT CASE WHEN pg_catalog.bool_and(l.reltuples IS NULL OR l.deleted IS NOT NULL) THEN pg_catalog.sum(l.reltuples * (1 - l.deleted)) END AS live_rows,
+                CASE WHEN pg_catalog.bool_and(l.reltuples IS NULL OR l.deleted IS NOT NULL) THEN pg_catalog.sum(l.reltuples * l.deleted) END AS deleted_rows
          FROM (SELECT NULLIF(r.reltuples, -1) AS reltuples,
-                      COALESCE((SELECT CASE WHEN f.atttypid <> 'pg_catalog.bool'::pg_catalog.regtype THEN 1 - x.null_frac
-                                            ELSE (SELECT t.freq
-                                                  FROM ROWS FROM (pg_catalog.unnest(x.most_common_vals::text::text[]),
-                                                                  pg_catalog.unnest(x.most_common_freqs)) t (flag, freq)
-                                                  WHERE t.flag::boolean = d.value) END
-                                FROM pg_catalog.pg_stats x
-                                WHERE x.schemaname = n.nspname AND x.tablename = r.relname
-                                  AND x.attname = f.attname AND NOT x.inherited), 0) AS deleted
+                      CASE WHEN r.reltuples = 0 THEN 0
+                           ELSE (SELECT CASE WHEN f.atttypid <> 'pg_catalog.bool'::pg_catalog.regtype THEN 1 - x.null_frac
+                                             ELSE COALESCE((SELECT t.freq
+                                                            FROM ROWS FROM (pg_catalog.unnest(x.most_common_vals::text::text[]),
+                                                                            pg_catalog.unnest(x.most_common_freqs)) t (flag, freq)
+                                                            WHERE t.flag::boolean = d.value), 0) END
+                                 FROM pg_catalog.pg_stats x
+                                 WHERE x.schemaname = n.nspname AND x.tablename = r.relname
+                                   AND x.attname = f.attname AND NOT x.inherited) END AS deleted
                FROM (SELECT tree.relid FROM pg_catalog.pg_partition_tree(c.oid) tree WHERE tree.isleaf
                      UNION SELECT c.oid WHERE c.relkind <> 'p') leaf
                     JOIN pg_catalog.pg_class r ON r.oid = leaf.relid
@@ -510,8 +511,8 @@ WHERE g.tgfoid = 'softdelete.softdelete_guard'::pg_catalog.regproc
 COMMENT ON VIEW softdelete.tables IS 'the registered tables';
 COMMENT ON COLUMN softdelete.tables.relation IS 'the table; partitions are not shown, they follow their root';
 COMMENT ON COLUMN softdelete.tables.flag_column IS 'the column that says whether a row is live';
-COMMENT ON COLUMN softdelete.tables.live_rows IS 'live rows as estimated by the last ANALYZE; null if there was none';
-COMMENT ON COLUMN softdelete.tables.deleted_rows IS 'deleted rows as estimated by the last ANALYZE; null if there was none';
+COMMENT ON COLUMN softdelete.tables.live_rows IS 'live rows as estimated by the last ANALYZE; null if there was none, and for who may not read its statistics';
+COMMENT ON COLUMN softdelete.tables.deleted_rows IS 'deleted rows as estimated by the last ANALYZE; null if there was none, and for who may not read its statistics';
 COMMENT ON COLUMN softdelete.tables.retention IS 'how long softdelete_purge() keeps deleted rows; null for ever';
 
 --
@@ -871,7 +872,7 @@ DECLARE
 BEGIN
     SELECT count(*)::int, array_agg(t.relation::text ORDER BY t.no), array_agg(s.label ORDER BY t.no), array_agg(t.state ORDER BY t.no),
            array_agg(CASE t.state
-                     WHEN 'registered' THEN CASE WHEN r.live_rows IS NULL THEN 'not analysed yet'
+                     WHEN 'registered' THEN CASE WHEN r.live_rows IS NULL THEN 'rows not known'
                                                  ELSE softdelete.html_count(r.live_rows) || ' live, ' || softdelete.html_count(r.deleted_rows) || ' deleted' END
                      WHEN 'excluded' THEN 'excluded: rows really go'
                      WHEN 'uncovered' THEN 'NOT COVERED'
@@ -1148,13 +1149,13 @@ table { border-collapse: collapse; width: 100%; font-size: 14px; }
 caption { text-align: left; color: var(--soft); padding: 0 0 8px; }
 th, td { text-align: left; vertical-align: top; padding: 7px 10px; border-bottom: 1px solid var(--line); overflow-wrap: break-word; unicode-bidi: isolate; }
 th { white-space: nowrap; color: var(--soft); font-weight: 600; }
-tbody th { color: inherit; }
+tbody th { color: inherit; white-space: normal; }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 td.when { white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.free { min-width: 8.5em; max-width: 22em; overflow-wrap: anywhere; }
 td.what { min-width: 17em; }
 #bin .sql { min-width: 24em; }
-td.object { min-width: 12em; max-width: 22em; overflow-wrap: anywhere; }
+td.object, tbody th { min-width: 12em; max-width: 22em; overflow-wrap: anywhere; }
 td.problem { min-width: 18em; overflow-wrap: anywhere; }
 tr.back td { color: var(--soft); }
 .badge { display: inline-block; padding: 1px 9px; border-radius: 99px; border: 1px solid currentColor; font-size: 12.5px; font-weight: 600; white-space: nowrap; color: var(--plain); background: var(--plain-fill); }
@@ -1232,7 +1233,7 @@ addEventListener('beforeprint', function () {
 $js$;
     states CONSTANT jsonb := '{"registered": "registered", "excluded": "excluded", "uncovered": "not covered", "neighbour": "not registered"}';
     effects CONSTANT jsonb := '{"cascade": "deleted with the parent", "excluded": "really deleted with the parent", "uncovered": "not covered: the DELETE is refused", "unlink": "reference overwritten, put back by undelete", "refuse": "refuses while live rows refer", "outside": "nothing soft: the parent is not registered"}';
-    n_registered bigint; n_uncovered bigint; live bigint; deleted bigint; n_errors bigint; n_warnings bigint; n_findings bigint;
+    n_registered bigint; n_uncovered bigint; live bigint; deleted bigint; at_least text; n_errors bigint; n_warnings bigint; n_findings bigint;
     graph text; findings text; notes text; bin text; n_bin bigint; tables text; keys text; day_rows text; charts text; days date[]; n_deletions bigint[]; n_rows bigint[];
     findings_head CONSTANT text := E'<thead><tr><th scope="col">Severity</th><th scope="col">Object</th><th scope="col">Problem</th><th scope="col">Remedy</th></tr></thead>\n<tbody>\n';
     verdict text;
@@ -1241,6 +1242,7 @@ BEGIN
 
     SELECT count(*) FILTER (WHERE t.state = 'registered'), count(*) FILTER (WHERE t.state = 'uncovered'),
            CASE count(r.relation) WHEN 0 THEN 0 ELSE sum(r.live_rows) END, CASE count(r.relation) WHEN 0 THEN 0 ELSE sum(r.deleted_rows) END,
+           CASE WHEN count(r.live_rows) > 0 AND count(r.live_rows) < count(r.relation) THEN '&#8805; ' ELSE '' END,
            string_agg(format(E'<tr><th scope="row">%s</th><td><span class="badge %s">%s</span></td><td>%s</td><td class="n">%s</td><td class="n">%s</td><td>%s</td></tr>\n',
                              softdelete.html_name(t.relation), t.state, states ->> t.state, softdelete.html(COALESCE(quote_ident(r.flag_column), '')),
                              CASE WHEN t.state = 'registered' THEN softdelete.html_count(r.live_rows) ELSE '' END,
@@ -1249,10 +1251,10 @@ BEGIN
                                           WHEN 'uncovered' THEN '<div class="sql"><code>' || softdelete.html(format('SELECT softdelete_register(%L);', t.relation)) || '</code></div>'
                                           WHEN 'excluded' THEN 'rows really go' ELSE '' END),
                       '' ORDER BY t.state = 'uncovered' DESC, t.state = 'registered' DESC, t.state, t.relation::text COLLATE "C")
-    INTO n_registered, n_uncovered, live, deleted, tables
+    INTO n_registered, n_uncovered, live, deleted, at_least, tables
     FROM softdelete.graph_tables() t LEFT JOIN softdelete.tables r ON r.relation = t.relation;
 
-    SELECT string_agg(format(E'<tr><td>%s</td><td>%s</td><td>%s</td><td>%s</td><td><span class="badge %s">%s</span></td></tr>\n',
+    SELECT string_agg(format(E'<tr><td class="object">%s</td><td class="object">%s</td><td class="object">%s</td><td>%s</td><td><span class="badge %s">%s</span></td></tr>\n',
                              softdelete.html_name(k.parent), softdelete.html_name(k.child), softdelete.html(quote_ident(k.constraint_name)),
                              upper(k.action), k.state, effects ->> k.state),
                       '' ORDER BY k.state = 'uncovered' DESC, k.parent::text COLLATE "C", k.child::text COLLATE "C", k.constraint_name COLLATE "C")
@@ -1312,8 +1314,8 @@ BEGIN
         verdict, E'\n<ul class="tiles">\n',
         '<li><b>', softdelete.html_count(n_registered), E'</b>registered tables</li>\n',
         '<li', CASE WHEN n_uncovered > 0 THEN ' class="bad"' END, '><b>', softdelete.html_count(n_uncovered), E'</b>tables not covered</li>\n',
-        '<li><b>', softdelete.html_count(live), E'</b>live rows, estimated</li>\n',
-        '<li><b>', softdelete.html_count(deleted), E'</b>deleted rows, estimated</li>\n',
+        '<li><b>', at_least, softdelete.html_count(live), E'</b>live rows, estimated</li>\n',
+        '<li><b>', at_least, softdelete.html_count(deleted), E'</b>deleted rows, estimated</li>\n',
         '<li><b>', softdelete.html_count((SELECT sum(u.n) FROM unnest(n_deletions) u (n))::bigint), E'</b>deletions in 30 days</li>\n',
         '<li', CASE WHEN n_errors > 0 THEN ' class="bad"' WHEN n_warnings > 0 THEN ' class="warn"' END, '><b>', softdelete.html_count(n_errors + n_warnings), E'</b>errors and warnings</li>\n</ul>\n',
         E'<nav aria-label="Sections"><a href="#graph">Foreign keys</a><a href="#findings">What should be looked after</a><a href="#bin">Recycle bin</a><a href="#days">Deletions over time</a><a href="#tables">Tables</a>',
@@ -1363,8 +1365,8 @@ BEGIN
 
         E'<section id="tables" aria-labelledby="tables-h">\n<h2 id="tables-h">Tables</h2>\n',
         CASE WHEN tables IS NULL THEN '<p>No table is registered yet.</p>'
-             ELSE E'<div class="scroll" role="region" tabindex="0" aria-labelledby="tables-h"><table>\n<caption>Registered tables and those that a foreign key connects to one; rows as estimated by the last ANALYZE</caption>\n'
-                  || E'<thead><tr><th scope="col">Table</th><th scope="col">State</th><th scope="col">Flag</th><th scope="col" class="n">Live</th><th scope="col" class="n">Deleted</th><th scope="col">Deleted rows are kept</th></tr></thead>\n<tbody>\n'
+             ELSE E'<div class="scroll" role="region" tabindex="0" aria-labelledby="tables-h"><table>\n<caption>Registered tables and those that a foreign key connects to one; rows as estimated by the last ANALYZE, ? where there was none or you may not read the table</caption>\n'
+                  || E'<thead><tr><th scope="col">Table</th><th scope="col">State</th><th scope="col">Flag</th><th scope="col" class="n">Live</th><th scope="col" class="n">Deleted</th><th scope="col">Deleted rows are kept, or what to do</th></tr></thead>\n<tbody>\n'
                   || tables || '</tbody></table></div>' END,
         E'\n</section>\n',
 
