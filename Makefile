@@ -30,6 +30,13 @@ $(OBJS): $(wildcard src/*.h)
 
 installcheck: test-input
 
+# a release tarball of what is committed; the control file has the version
+VERSION = $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" softdelete.control)
+.PHONY: dist
+dist:
+	@mkdir -p build
+	git archive --prefix=softdelete-$(VERSION)/ -o build/softdelete-$(VERSION).tar.gz HEAD
+
 .PHONY: test-input
 test-input:
 	@mkdir -p $(TEST_INPUT)/isolation
