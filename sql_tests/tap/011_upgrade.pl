@@ -15,9 +15,9 @@ my $objects = q{
     SELECT pg_describe_object(d.classid, d.objid, 0) || ' ' ||
            COALESCE(md5(CASE WHEN d.classid = 'pg_proc'::regclass THEN (SELECT pg_get_functiondef(p.oid) || p.proacl::text FROM pg_proc p WHERE p.oid = d.objid)
                     ELSE (SELECT COALESCE(pg_get_viewdef(c.oid), '') || c.relacl::text FROM pg_class c WHERE c.oid = d.objid AND c.relkind IN ('v', 'r', 'S')) END), '') || ' ' ||
-           COALESCE(md5(obj_description(d.objid, d.classid::regclass::name)), 'no comment')
+           COALESCE(md5(obj_description(d.objid, d.classid::regclass::text::name)), 'no comment')
     FROM pg_depend d WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = (SELECT oid FROM pg_extension WHERE extname = 'softdelete') AND d.deptype = 'e'
-    ORDER BY 1 COLLATE "C"};
+    ORDER BY 1};
 $node->safe_psql('postgres', 'CREATE DATABASE fresh');
 $node->safe_psql('fresh', 'CREATE EXTENSION softdelete');
 my $newest = $node->safe_psql('fresh', "SELECT extversion FROM pg_extension WHERE extname = 'softdelete'");
