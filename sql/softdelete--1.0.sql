@@ -554,16 +554,15 @@ COMMENT ON COLUMN softdelete.backup_check.detail IS 'what was found';
 COMMENT ON COLUMN softdelete.backup_check.done_by IS 'role that recorded it';
 
 CREATE FUNCTION softdelete.record_backup_check(dump text, ok boolean, detail text) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS 'INSERT INTO softdelete.backup_check (checked_at, dump, ok, detail, done_by)
     VALUES (clock_timestamp(), dump, ok, detail, session_user)';
 COMMENT ON FUNCTION softdelete.record_backup_check(text, boolean, text) IS
-'records that a backup of this database has been looked at: its file, whether all came through, and details; scripts/verify-backup calls it. Only for those to whom it is granted (42501).';
-REVOKE EXECUTE ON FUNCTION softdelete.record_backup_check(text, boolean, text) FROM PUBLIC;
+'records that a backup of this database has been looked at: its file, whether all came through, and details; scripts/verify-backup calls it. Needs INSERT on softdelete.backup_check (42501).';
 
 CREATE FUNCTION softdelete.last_backup_check() RETURNS TABLE (checked_at timestamptz, ok boolean)
-LANGUAGE sql STABLE PARALLEL SAFE SECURITY DEFINER
+LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS 'SELECT c.checked_at, c.ok FROM softdelete.backup_check c ORDER BY c.id DESC LIMIT 1';
 COMMENT ON FUNCTION softdelete.last_backup_check() IS
@@ -605,6 +604,7 @@ WITH guard AS (                 -- guards, of partitions too
                  JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = n.att) AS columns
     FROM pg_constraint k
     WHERE k.contype = 'f' AND k.conparentid = 0
+      AND to_jsonb(k) ->> 'conenforced' IS DISTINCT FROM 'false'     -- from version 18 on
       AND EXISTS (SELECT FROM guard g WHERE g.rel = k.confrelid)
 ), full_key AS (                -- unique keys that count deleted rows and need not
     SELECT r.rel, i.indexrelid::regclass AS index, i.indpred IS NOT NULL AS partial,
@@ -663,13 +663,18 @@ WITH guard AS (                 -- guards, of partitions too
                   COALESCE(softdelete.live_sql(k.child, 'c'), 'true'), softdelete.live_sql(k.parent, 'p'))
     FROM fkey k WHERE softdelete.has_orphans(k.oid)
     UNION ALL
-    SELECT 2, k.child::text, format('foreign key %I to %s has no index: each cascade reads the whole table', k.name, k.parent),
+    SELECT CASE WHEN i.over_live THEN 3 ELSE 2 END, k.child::text,
+           CASE WHEN i.over_live THEN format('foreign key %I to %s has an index over live rows only: undelete and purge read the whole table', k.name, k.parent)
+                ELSE format('foreign key %I to %s has no index: each cascade reads the whole table', k.name, k.parent) END,
            format('CREATE INDEX %sON %s (%s)', CASE WHEN c.relkind = 'p' THEN '' ELSE 'CONCURRENTLY ' END, k.child, k.columns)
     FROM fkey k JOIN pg_class c ON c.oid = k.child
-    WHERE NOT EXISTS (SELECT FROM pg_index i
-                      WHERE i.indrelid = k.child AND i.indisvalid AND i.indpred IS NULL
-                        AND k.conkey @> (i.indkey::int2[])[0:cardinality(k.conkey) - 1]
-                        AND k.conkey <@ (i.indkey::int2[])[0:cardinality(k.conkey) - 1])
+         CROSS JOIN LATERAL (SELECT COALESCE(bool_or(x.indpred IS NULL), false) AS over_all,
+                                    COALESCE(bool_or(pg_get_expr(x.indpred, x.indrelid) = softdelete.live_sql(k.child)), false) AS over_live
+                             FROM pg_index x
+                             WHERE x.indrelid = k.child AND x.indisvalid
+                               AND k.conkey @> (x.indkey::int2[])[0:cardinality(k.conkey) - 1]
+                               AND k.conkey <@ (x.indkey::int2[])[0:cardinality(k.conkey) - 1]) i
+    WHERE NOT i.over_all
     UNION ALL
     SELECT 2, current_database()::text,
            CASE WHEN b.checked_at IS NULL THEN 'no backup has been proven to bring deleted rows back'
@@ -723,6 +728,7 @@ COMMENT ON FUNCTION softdelete_check() IS
 
 REVOKE ALL ON ALL TABLES IN SCHEMA softdelete FROM PUBLIC;
 GRANT SELECT ON softdelete.deletions, softdelete.events, softdelete.tables TO PUBLIC;
+GRANT SELECT (id, checked_at, ok) ON softdelete.backup_check TO PUBLIC;
 REVOKE ALL ON ALL SEQUENCES IN SCHEMA softdelete FROM PUBLIC;
 
 SELECT softdelete.warn_if_not_preloaded();

@@ -33,6 +33,13 @@ SELECT * FROM findings;
 SELECT remedy FROM findings WHERE severity <> 'error' \gexec
 SELECT * FROM findings;
 
+-- an index that has become one over live rows
+CREATE TABLE cards (id int PRIMARY KEY, customer_id int UNIQUE REFERENCES customers ON DELETE CASCADE);
+SELECT * FROM findings;
+SELECT remedy FROM findings \gexec
+SELECT * FROM findings;
+SELECT count(*) FROM softdelete_register('cards', retention := '1 year');
+
 -- keys that are full and need not be
 CREATE TABLE full_keys (id int PRIMARY KEY, a text UNIQUE, b int);
 CREATE UNIQUE INDEX "Some" ON full_keys (b) WHERE b > 0;
