@@ -25,6 +25,7 @@
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
+#include "viewer.h"
 
 /* Rows from which on a table is not looked through under lock. */
 #define MANY_ROWS 1000000
@@ -287,7 +288,7 @@ sd_note_uses(StringInfo note, Relation rel)
 	sd_rowset_free(uses);
 }
 
-/* Does a live row refer to a deleted one? */
+/* Does a live row refer to a deleted one?  Asked as the caller, who may read both tables. */
 bool
 sd_has_orphans(const SdForeignKey *fkey)
 {
@@ -304,14 +305,13 @@ sd_has_orphans(const SdForeignKey *fkey)
 		appendStringInfo(&sql, " AND %s", sd_live_sql(fkey->child, "c"));
 	statement.sql = sql.data;
 	statement.kind = SD_RUN_PHYSICAL;
-	statement.owner_of = fkey->child;
 	statement.limit = 1;
 	return sd_run(&statement) > 0;
 }
 
 /*
- * Live rows that refer to rows which the application has deleted by itself.  A very
- * large table is not looked at while everybody waits.
+ * Live rows that refer to rows which the application has deleted by itself, in tables
+ * that the caller may read.  A very large table is not looked at while everybody waits.
  */
 void
 sd_note_orphans(StringInfo note, Relation rel)
@@ -325,12 +325,12 @@ sd_note_orphans(StringInfo note, Relation rel)
 		return;
 	}
 	foreach(lc, sd_fkeys_below(rel))
-		if (sd_has_orphans(lfirst(lc)))
-		{
-			const SdForeignKey *fkey = lfirst(lc);
+	{
+		const SdForeignKey *fkey = lfirst(lc);
 
+		if (sd_may_read(fkey->child) && sd_may_read(fkey->parent) && sd_has_orphans(fkey))
 			appendStringInfo(note, "%slive rows of %s refer to deleted rows by constraint %s",
 							 note->len ? "; " : "", sd_quoted_relation(fkey->child),
 							 quote_identifier(fkey->name));
-		}
+	}
 }
