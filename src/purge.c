@@ -402,6 +402,11 @@ purge_batch(Component *component, PurgedHeap *first, int64 n, int64 at_most)
 		sd_heap_open(lfirst(lc));
 	if (!first->heap.there)
 		first->next = first->nlisted;
+	else if (!component->circular && sd_heap_is_bare(&first->heap))
+	{
+		purged = sd_heap_delete_bare(&first->heap, next_rows(first, n), at_most);
+		first->member->rows += purged;
+	}
 	else
 	{
 		first->heap.going = sd_heap_lock(&first->heap, next_rows(first, n));

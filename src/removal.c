@@ -32,6 +32,18 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+/* So many deletions are looked for one after the other. */
+#define FEW_DELETIONS 16
+
+static inline bool
+is_among(int64 id, const int64 *ids, int nids)
+{
+	for (int i = 0; i < nids; i++)
+		if (ids[i] == id)
+			return true;
+	return false;
+}
+
 /* Is this table, or a partition of it, what the foreign key is of? */
 bool
 sd_heap_is_within(Oid relid, Oid fkey_child)
@@ -41,15 +53,13 @@ sd_heap_is_within(Oid relid, Oid fkey_child)
 		 list_member_oid(find_all_inheritors(fkey_child, NoLock, NULL), relid));
 }
 
-/* Of rows (row_place, deletion_id) of a table those that are old enough; frees them. */
-SdRowset *
-sd_heap_old_enough(const SdHeap *heap, SdRowset *rows)
+/* Of rows (row_place, deletion_id, flagged_at) those that are old enough, by a join with the log. */
+static SdRowset *
+old_by_join(const SdHeap *heap, SdRowset *rows)
 {
 	SdStatement statement = {0};
 	SdRowset   *old = NULL;
 
-	if (heap->condition == NULL || sd_rowset_count(rows) == 0)
-		return rows;
 	statement.sql = psprintf("SELECT r." SD_ROW_PLACE ", r.deletion_id FROM " SD_ROWS_NAME " r LEFT JOIN "
 							 SD_SCHEMA ".deletion l ON l.id = r.deletion_id CROSS JOIN LATERAL"
 							 " (SELECT COALESCE(l.deleted_at, r.flagged_at) AS deleted_at) d WHERE %s",
@@ -62,6 +72,96 @@ sd_heap_old_enough(const SdHeap *heap, SdRowset *rows)
 	statement.inputs[0] = rows;
 	statement.result = &old;
 	sd_run(&statement);
+	return old;
+}
+
+/*
+ * The first row of each deletion that rows (row_place, deletion_id, ...) belong to;
+ * NULL if the deletions are more than few.
+ */
+static SdRowset *
+first_of_each_deletion(SdRowset *rows)
+{
+	SdRowset   *firsts = sd_rowset_create(rows->desc);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
+	int64		seen[FEW_DELETIONS];
+	int			nseen = 0;
+	bool		few = true;
+
+	tuplestore_rescan(rows->store);
+	while (few && tuplestore_gettupleslot(rows->store, true, false, slot))
+	{
+		bool		isnull;
+		int64		id = DatumGetInt64(slot_getattr(slot, 2, &isnull));
+
+		if (isnull || is_among(id, seen, nseen))
+			continue;
+		few = nseen < FEW_DELETIONS;
+		if (few)
+		{
+			seen[nseen++] = id;
+			tuplestore_puttupleslot(firsts->store, slot);
+		}
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	if (few)
+		return firsts;
+	sd_rowset_free(firsts);
+	return NULL;
+}
+
+/* Rows (row_place, deletion_id) of those deletions of which "old" has a row. */
+static SdRowset *
+of_deletions(SdRowset *rows, SdRowset *old)
+{
+	SdRowset   *chosen = sd_rowset_create(old->desc);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(old->desc, &TTSOpsMinimalTuple);
+	int64		ids[FEW_DELETIONS];
+	int			nids = 0;
+	bool		isnull;
+
+	tuplestore_rescan(old->store);
+	while (tuplestore_gettupleslot(old->store, true, false, slot))
+		ids[nids++] = DatumGetInt64(slot_getattr(slot, 2, &isnull));
+	ExecDropSingleTupleTableSlot(slot);
+	slot = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
+	tuplestore_rescan(rows->store);
+	while (nids > 0 && tuplestore_gettupleslot(rows->store, true, false, slot))
+	{
+		slot_getsomeattrs(slot, 2);
+		if (!slot->tts_isnull[1] && is_among(DatumGetInt64(slot->tts_values[1]), ids, nids))
+			tuplestore_putvalues(chosen->store, chosen->desc, slot->tts_values, slot->tts_isnull);
+	}
+	ExecDropSingleTupleTableSlot(slot);
+	return chosen;
+}
+
+/*
+ * Of rows (row_place, deletion_id, flagged_at) of a table those that are old enough;
+ * frees them.  Where only the log knows the time, and the rows are of few deletions,
+ * it is asked once for each of these.
+ */
+SdRowset *
+sd_heap_old_enough(const SdHeap *heap, SdRowset *rows)
+{
+	SdRowset   *firsts = NULL;
+	SdRowset   *old;
+	SdTable		table;
+
+	if (heap->condition == NULL || sd_rowset_count(rows) == 0)
+		return rows;
+	if (sd_registered(heap->relid, &table) && sd_flag_type(&table) == BOOLOID)
+		firsts = first_of_each_deletion(rows);
+	if (firsts)
+	{
+		SdRowset   *old_firsts = old_by_join(heap, firsts);
+
+		old = of_deletions(rows, old_firsts);
+		sd_rowset_free(old_firsts);
+		sd_rowset_free(firsts);
+	}
+	else
+		old = old_by_join(heap, rows);
 	sd_rowset_free(rows);
 	return old;
 }
@@ -172,9 +272,20 @@ make_going(const SdHeap *heap, List *atts)
 }
 
 /*
- * Locks one row as a DELETE does, if it can still be seen.  A row that somebody has
- * changed meanwhile is left alone; under REPEATABLE READ and above error 40001, as
- * SELECT FOR UPDATE would say.
+ * Somebody has changed the row meanwhile: it is left alone; under REPEATABLE READ and
+ * above error 40001, as SELECT FOR UPDATE would say.
+ */
+static void
+changed_meanwhile(void)
+{
+	if (IsolationUsesXactSnapshot())
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update")));
+}
+
+/*
+ * Locks one row as a DELETE does, if it can still be seen and nobody has changed it.
  */
 static bool
 lock_row(Relation rel, ItemPointer place, Snapshot snapshot, TupleTableSlot *slot)
@@ -189,15 +300,28 @@ lock_row(Relation rel, ItemPointer place, Snapshot snapshot, TupleTableSlot *slo
 							  LockTupleExclusive, LockWaitBlock, 0, &failure);
 	if (result == TM_Updated || result == TM_Deleted)
 	{
-		if (IsolationUsesXactSnapshot())
-			ereport(ERROR,
-					(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-					 errmsg("could not serialize access due to concurrent update")));
+		changed_meanwhile();
 		return false;
 	}
 	if (result != TM_Ok)
 		elog(ERROR, "unexpected table_tuple_lock status: %d", result);
 	return true;
+}
+
+/* Is the row deleted, by the deletion (NULL: by none) under which it was listed? */
+static bool
+is_as_listed(TupleTableSlot *row, const SdTable *table, TupleTableSlot *listed)
+{
+	bool		no_id;
+	bool		isnull;
+	Datum		wanted;
+	Datum		id;
+
+	if (sd_slot_is_live(row, table))
+		return false;
+	wanted = slot_getattr(listed, 2, &no_id);
+	id = slot_getattr(row, table->deletion_id, &isnull);
+	return isnull == no_id && (isnull || DatumGetInt64(id) == DatumGetInt64(wanted));
 }
 
 /*
@@ -226,20 +350,13 @@ sd_heap_lock(SdHeap *heap, SdRowset *rows)
 	tuplestore_rescan(rows->store);
 	while (tuplestore_gettupleslot(rows->store, true, false, listed))
 	{
-		bool		no_place;
-		bool		no_id;
 		bool		isnull;
-		ItemPointer place = (ItemPointer) DatumGetPointer(slot_getattr(listed, 1, &no_place));
-		Datum		wanted = slot_getattr(listed, 2, &no_id);
-		Datum		id;
+		ItemPointer place = (ItemPointer) DatumGetPointer(slot_getattr(listed, 1, &isnull));
 		ListCell   *lc;
 		int			n = 2;
 
 		CHECK_FOR_INTERRUPTS();
-		if (!lock_row(rel, place, snapshot, row) || sd_slot_is_live(row, &table))
-			continue;
-		id = slot_getattr(row, table.deletion_id, &isnull);
-		if (isnull != no_id || (!isnull && DatumGetInt64(id) != DatumGetInt64(wanted)))
+		if (!lock_row(rel, place, snapshot, row) || !is_as_listed(row, &table, listed))
 			continue;
 		values[1] = PointerGetDatum(&row->tts_tid);
 		foreach(lc, atts)
@@ -474,4 +591,73 @@ sd_heap_delete(SdHeap *heap, int64 at_most)
 		ExecDropSingleTupleTableSlot(row);
 	table_close(rel, NoLock);
 	return rows;
+}
+
+/*
+ * Does a row go by one operation?  It need not be locked first where no foreign key
+ * references the table, so that nobody is to be asked about it, and no reference that
+ * the journal has of its rows is to be forgotten.
+ */
+bool
+sd_heap_is_bare(const SdHeap *heap)
+{
+	Relation	rel;
+	SdLinkRows *links;
+
+	if (heap->fkeys != NIL || sd_unlinked_any())
+		return false;
+	rel = table_open(heap->relid, NoLock);
+	links = sd_link_rows(rel);
+	table_close(rel, NoLock);
+	return links == NULL;
+}
+
+/*
+ * Really deletes those rows (row_place, deletion_id) of a bare heap that are still as
+ * they were listed.  Frees the argument.  A deletion takes the version that is seen,
+ * or, when somebody has changed the row meanwhile, none.
+ */
+int64
+sd_heap_delete_bare(SdHeap *heap, SdRowset *rows, int64 at_most)
+{
+	Relation	rel = table_open(heap->relid, RowExclusiveLock);
+	TupleTableSlot *listed = MakeSingleTupleTableSlot(rows->desc, &TTSOpsMinimalTuple);
+	TupleTableSlot *row = table_slot_create(rel, NULL);
+	CommandId	command;
+	SdTable		table;
+	int64		deleted = 0;
+
+	(void) sd_registered(heap->relid, &table);
+	CommandCounterIncrement();
+	PushActiveSnapshot(GetLatestSnapshot());
+	command = GetCurrentCommandId(true);
+	tuplestore_rescan(rows->store);
+	while (deleted < at_most && tuplestore_gettupleslot(rows->store, true, false, listed))
+	{
+		bool		isnull;
+		ItemPointerData place = *(ItemPointer) DatumGetPointer(slot_getattr(listed, 1, &isnull));
+		TM_FailureData failure;
+		TM_Result	result;
+
+		CHECK_FOR_INTERRUPTS();
+		if (!table_tuple_fetch_row_version(rel, &place, GetActiveSnapshot(), row) ||
+			!is_as_listed(row, &table, listed))
+			continue;
+		ExecClearTuple(row);
+		result = table_tuple_delete(rel, &place, command, GetActiveSnapshot(), InvalidSnapshot,
+									true, &failure, false);
+		if (result == TM_Ok)
+			deleted++;
+		else if (result == TM_Updated || result == TM_Deleted)
+			changed_meanwhile();
+		else
+			elog(ERROR, "unexpected table_tuple_delete status: %d", result);
+	}
+	PopActiveSnapshot();
+	CommandCounterIncrement();
+	ExecDropSingleTupleTableSlot(row);
+	ExecDropSingleTupleTableSlot(listed);
+	table_close(rel, NoLock);
+	sd_rowset_free(rows);
+	return deleted;
 }

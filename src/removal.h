@@ -35,6 +35,8 @@ extern int64 sd_heap_count(const SdRowset *rows);
 extern bool sd_heaps_take_along(List *heaps, bool cascade_only);
 extern SdRowset *sd_heap_referred(const SdForeignKey *fkey, SdRowset *rows, SdRowset *all);
 extern SdRowset *sd_heaps_going(List *heaps);
+extern bool sd_heap_is_bare(const SdHeap *heap);
+extern int64 sd_heap_delete_bare(SdHeap *heap, SdRowset *rows, int64 at_most);
 extern int64 sd_heap_delete(SdHeap *heap, int64 at_most);
 
 #define SD_GOING_NAME "softdelete_going"
