@@ -72,6 +72,46 @@ dead_parents(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey)
 	return NULL;
 }
 
+/*
+ * Are all parents, over one foreign key, of the touched rows among those that were
+ * made live now?  Then they are ours, and need neither look nor lock, while none is
+ * made deleted again.
+ */
+static bool
+parents_are_ours(SdUndelete *undelete, SdTouched *child, const SdForeignKey *fkey)
+{
+	SdTouched  *parent = sd_touched_table(undelete, fkey->parent);
+	StringInfoData sql;
+	char		column[SD_COLUMN_SIZE];
+	SdStatement statement = {0};
+
+	if (undelete->took_back)
+		return false;
+	if (fkey->id == child->via)
+		return true;
+	if (parent->restored == 0 || parent->relid != fkey->parent || child->relid != fkey->child)
+		return false;
+	initStringInfo(&sql);
+	appendStringInfoString(&sql, "SELECT 1 FROM " SD_ROWS_NAME " c WHERE c.flipped");
+	for (int i = 0; i < fkey->nkeys; i++)
+		appendStringInfo(&sql, " AND %s IS NOT NULL",
+						 sd_fkey_column(column, "c", SD_KEY_PREFIX, fkey->child, fkey->child_att[i]));
+	appendStringInfoString(&sql, " AND NOT EXISTS (SELECT FROM softdelete_parents p WHERE p.flipped AND ");
+	sd_fkey_match(&sql, fkey, "p", SD_KEY_PREFIX, "c", SD_KEY_PREFIX);
+	appendStringInfoChar(&sql, ')');
+	statement.sql = sql.data;
+	statement.kind = SD_RUN_PLAIN;
+	statement.owner_of = fkey->parent;
+	statement.latest = true;
+	statement.limit = 1;
+	statement.ninputs = 2;
+	statement.input_names[0] = SD_ROWS_NAME;
+	statement.inputs[0] = child->rows;
+	statement.input_names[1] = "softdelete_parents";
+	statement.inputs[1] = parent->rows;
+	return sd_run(&statement) == 0;
+}
+
 /* Locks the parents, over one foreign key, of rows that come back. */
 static void
 lock_parents(SdTouched *child, const SdForeignKey *fkey)
@@ -315,10 +355,7 @@ take_back_all(SdUndelete *undelete)
 				SdForeignKey *fkey = lfirst(lc);
 				SdRowset   *dead;
 
-				/* parents made live by us are live while none is taken back */
-				if (!undelete->took_back && fkey->id == child->via)
-					continue;
-				if (!sd_registered(fkey->parent, NULL))
+				if (!sd_registered(fkey->parent, NULL) || parents_are_ours(undelete, child, fkey))
 					continue;
 				dead = dead_parents(undelete, child, fkey);
 				if (dead == NULL)
