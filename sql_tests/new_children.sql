@@ -19,7 +19,8 @@ CREATE TABLE added (id int PRIMARY KEY);
 ALTER TABLE added ADD COLUMN p int REFERENCES p ON DELETE CASCADE;
 CREATE SCHEMA new_children_2 CREATE TABLE made (id int PRIMARY KEY, p int REFERENCES new_children.p ON DELETE CASCADE);
 DO $$BEGIN CREATE TABLE by_do (id int PRIMARY KEY, p int REFERENCES p ON DELETE CASCADE); END$$;
-SELECT relation, retention FROM softdelete.tables ORDER BY relation::text;
+SELECT relation, retention FROM softdelete.tables
+    WHERE relation IN (SELECT oid FROM pg_class WHERE relnamespace::regnamespace::text ~ '^new_children') ORDER BY relation::text;
 INSERT INTO c VALUES (1, 1);
 INSERT INTO "Odd One" VALUES (1, 1);
 DELETE FROM p WHERE id = 1;

@@ -10,7 +10,9 @@
 #include "deletion.h"
 #include "lib/stringinfo.h"
 #include "limits.h"
+#include "mb/pg_wchar.h"
 #include "settings.h"
+#include "tcop/tcopprot.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -24,6 +26,13 @@ typedef struct Tally
 
 static List *tallies = NIL;		/* Tally; in TopTransactionContext */
 static int64 deletion_id = 0;	/* whose these are */
+
+/* What is written once the transaction has come through needs no more than this. */
+#define LINE_BYTES 1024
+#define STATEMENT_BYTES 2048
+
+static char *line = NULL;		/* for the server log; in TopTransactionContext */
+static char *undo_hint = NULL;
 
 static Tally *
 find(SubTransactionId sub, Oid relid)
@@ -123,16 +132,44 @@ sd_limits_add(List *counts, int64 deletion)
 		add(sub, ((SdRowCount *) lfirst(lc))->relid, ((SdRowCount *) lfirst(lc))->rows);
 }
 
-/* The transaction is about to commit: a line in the server log, if it deletes much. */
+/* The transaction is about to commit: makes the line for the server log, if it deletes much. */
+static void
+prepare_line(void)
+{
+	MemoryContext old;
+	char	   *rows;
+
+	line = undo_hint = NULL;
+	if (sd_log_min_rows < 0 || tallies == NIL || total(NIL) < sd_log_min_rows)
+		return;
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	rows = describe(NIL);
+	if (strlen(rows) > LINE_BYTES)
+		strcpy(rows + pg_mbcliplen(rows, strlen(rows), LINE_BYTES - 3), "...");
+	undo_hint = psprintf("SELECT softdelete_undelete_deletion(" INT64_FORMAT ") brings them back.", deletion_id);
+	line = psprintf("deletion " INT64_FORMAT ": " INT64_FORMAT " rows: %s", deletion_id, total(NIL), rows);
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * The transaction has come through.  It cannot fail any more, and an error here would
+ * bring the server down: so nothing is made, nothing is asked of those who would add
+ * context, nothing goes to the client, and all of it fits into the memory that is kept
+ * for errors.
+ */
 static void
 tell(void)
 {
-	if (sd_log_min_rows < 0 || tallies == NIL || total(NIL) < sd_log_min_rows)
+	ErrorContextCallback *callers = error_context_stack;
+
+	if (line == NULL)
 		return;
-	ereport(LOG,
-			(errmsg("deletion " INT64_FORMAT ": " INT64_FORMAT " rows: %s",
-					deletion_id, total(NIL), describe(NIL)),
-			 errhint("SELECT softdelete_undelete_deletion(" INT64_FORMAT ") brings them back.", deletion_id)));
+	error_context_stack = NULL;
+	ereport(LOG_SERVER_ONLY,
+			(errmsg_internal("%s", line),
+			 errhint("%s", undo_hint),
+			 errhidestmt(debug_query_string && strlen(debug_query_string) > STATEMENT_BYTES)));
+	error_context_stack = callers;
 }
 
 static void
@@ -142,12 +179,15 @@ end_transaction(XactEvent event, void *arg)
 	{
 		case XACT_EVENT_PRE_COMMIT:
 		case XACT_EVENT_PRE_PREPARE:
-			tell();
+			prepare_line();
 			break;
 		case XACT_EVENT_COMMIT:
-		case XACT_EVENT_ABORT:
 		case XACT_EVENT_PREPARE:
+			tell();
+			/* FALLTHROUGH */
+		case XACT_EVENT_ABORT:
 			tallies = NIL;
+			line = undo_hint = NULL;
 			break;
 		default:
 			break;

@@ -41,5 +41,24 @@ like(logged('BEGIN; DELETE FROM c WHERE id = 8; DELETE FROM c WHERE id = 9; DELE
     qr/^LOG: deletion \d+: 3 rows: 3 of "c"\n/, 'the transaction counts');
 like(logged(q{BEGIN; DELETE FROM p WHERE id = 7; PREPARE TRANSACTION 'x'}), qr/^LOG: deletion \d+: 3 rows/, 'prepared');
 is(logged(q{COMMIT PREPARED 'x'}), '', 'and not again');
+# a deletion that fails at its very end has not been
+my $other = $node->background_psql('postgres', on_error_stop => 0);
+my $from = -s $node->logfile;
+$other->query_safe('BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM p; DELETE FROM p WHERE id = 4');
+my $first = $node->background_psql('postgres');
+$first->query_safe('BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM p; INSERT INTO p VALUES (90); COMMIT');
+$first->quit;
+$other->query('COMMIT');
+$other->quit;
+my $log = slurp_file($node->logfile, $from);
+like($log, qr/could not serialize access/, 'it failed');
+unlike($log, qr/LOG: +deletion/, 'and the log does not tell of it');
+$from = -s $node->logfile;
+is($node->safe_psql('postgres', 'SELECT count(*) FROM p WHERE id = 4'), 1, 'its rows are live');
+
+# names without end, in a procedure that commits
+$node->safe_psql('postgres', join(';', map { sprintf("CREATE TABLE c_%s_%d (p int REFERENCES p ON DELETE CASCADE); INSERT INTO c_%s_%d VALUES (4)", 'x' x 50, $_, 'x' x 50, $_) } 1 .. 40));
+like(logged(q{DO $$BEGIN DELETE FROM p WHERE id = 4; COMMIT; RAISE LOG 'afterwards, no deletion'; END$$}),
+    qr/^LOG: deletion (\d+): 41 rows: .{900,1020}\.\.\.\nHINT: SELECT softdelete_undelete_deletion\(\1\)/, 'a long line is cut');
 $node->stop;
 done_testing();

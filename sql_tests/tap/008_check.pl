@@ -33,18 +33,27 @@ $node->safe_psql('postgres', q{
     SELECT softdelete_register('p', cascade := false)});
 ($status, $output) = status();
 is($status, 2, 'a table that would be left out: critical');
-like($output, qr/^SOFTDELETE CRITICAL: 1 errors, 1 warnings \| errors=1 warnings=1\n/, 'the summary');
+like($output, qr/^SOFTDELETE CRITICAL: 1 error, 1 warning \| errors=1 warnings=1\n/, 'the summary');
 like($output, qr/^error: public\.c: .* is refused.*\n    SELECT softdelete_register\('public\.c'\)$/m, 'the finding and its remedy');
 
 $node->safe_psql('postgres', q{SELECT softdelete_register('p')});
 ($status, $output) = status();
 is($status, 1, 'no backup has been proven: warning');
-like($output, qr/^SOFTDELETE WARNING: 0 errors, 1 warnings/, 'the summary');
+like($output, qr/^SOFTDELETE WARNING: 0 errors, 1 warning /, 'the summary');
 
 $node->safe_psql('postgres', q{SELECT softdelete.record_backup_check('x', true, NULL)});
 ($status, $output) = status();
 is($status, 0, 'all is well');
 is($output, "SOFTDELETE OK: 0 errors, 0 warnings | errors=0 warnings=0\n", 'and says so');
+
+# a name that looks like findings
+$node->safe_psql('postgres', qq{
+    CREATE TABLE "x\nerror\tforged\tz\tw\nwarning\tforged\ty" (id int PRIMARY KEY, p int REFERENCES p ON DELETE SET NULL)});
+($status, $output) = status();
+is($status, 1, 'a name that looks like an error is none');
+like($output, qr/^SOFTDELETE WARNING: 0 errors, 1 warning /, 'nor is it counted');
+unlike($output, qr/^(error|warning): forged/m, 'nor shown as one');
+$node->safe_psql('postgres', qq{DROP TABLE "x\nerror\tforged\tz\tw\nwarning\tforged\ty"});
 
 # how the library comes
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'pg_stat_statements'\nsession_preload_libraries = 'softdelete'");
