@@ -643,10 +643,21 @@ WITH guard AS (                 -- guards, of partitions too
            format('ALTER TABLE %s ENABLE TRIGGER softdelete_guard', g.rel)
     FROM guard g WHERE g.enabled IN ('D', 'R')
     UNION ALL
-    SELECT 1, p.oid::regclass::text, format('the partition is not registered, though %s is', r.rel),
-           format('SELECT softdelete_unregister(%L, ''undelete''), softdelete_register(%1$L)', r.rel)
+    SELECT 1, p.oid::regclass::text, format('the partition has no guard, though %s is registered: its deleted rows are seen, and a DELETE may be real', r.rel),
+           format('SELECT softdelete_register(%L)', r.rel)
     FROM registered r, pg_partition_tree(r.rel) t JOIN pg_class p ON p.oid = t.relid
     WHERE t.relid <> r.rel AND NOT EXISTS (SELECT FROM guard g WHERE g.rel = t.relid)
+    UNION ALL
+    SELECT 1, c.oid::regclass::text, format('the table has no guard, though %s is registered, from which it inherits: its deleted rows are seen, and a DELETE may be real', g.rel),
+           format('SELECT softdelete_register(%L)', g.rel)
+    FROM guard g JOIN pg_inherits i ON i.inhparent = g.rel JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE NOT c.relispartition AND c.relkind = 'r' AND NOT EXISTS (SELECT FROM guard h WHERE h.rel = c.oid)
+    UNION ALL
+    SELECT 1, t.tgrelid::regclass::text, format('triggers of foreign key %I from %s to %s do not fire: the foreign key does not act', k.name, k.child, k.parent),
+           format('ALTER TABLE %s %s', t.tgrelid::regclass, string_agg(format('ENABLE TRIGGER %I', t.tgname), ', ' ORDER BY t.oid))
+    FROM fkey k JOIN pg_trigger t ON t.tgconstraint = k.oid
+    WHERE t.tgenabled IN ('D', 'R')
+    GROUP BY k.oid, k.name, k.child, k.parent, t.tgrelid
     UNION ALL
     SELECT 1, k.child::text, format('a DELETE from %s that reaches it by foreign key %I is refused: it is not registered', k.parent, k.name),
            format('SELECT softdelete_register(%L)', k.child)

@@ -50,10 +50,55 @@ SELECT * FROM findings;
 
 -- the guard does not fire
 ALTER TABLE orders DISABLE TRIGGER ALL;
-SELECT * FROM findings;
-SELECT remedy FROM findings \gexec
+SELECT severity, object, problem FROM findings;
+SELECT remedy FROM findings WHERE problem ~ 'guard' \gexec
+SELECT severity, object, problem FROM findings;
 ALTER TABLE orders ENABLE TRIGGER ALL;
 SELECT * FROM findings;
+
+-- nor do triggers of a foreign key
+ALTER TABLE customers DISABLE TRIGGER ALL;
+ALTER TABLE customers ENABLE TRIGGER softdelete_guard;
+SELECT severity, object, problem, regexp_replace(remedy, '[0-9]+', 'N', 'g') FROM findings;
+\set ECHO none
+SELECT remedy FROM findings \gexec
+\set ECHO all
+SELECT * FROM findings;
+
+-- guards that are lost come back, and deleted rows stay deleted
+CREATE TABLE base (id int PRIMARY KEY);
+CREATE TABLE derived (PRIMARY KEY (id)) INHERITS (base);
+CREATE TABLE deeper (PRIMARY KEY (id)) INHERITS (derived);
+CREATE TABLE whole (id int PRIMARY KEY) PARTITION BY RANGE (id);
+CREATE TABLE part PARTITION OF whole FOR VALUES FROM (0) TO (100);
+SELECT count(*) FROM softdelete_register('base', retention := '1 year');
+SELECT count(*) FROM softdelete_register('whole', retention := '1 year');
+INSERT INTO derived VALUES (1), (2);
+INSERT INTO deeper VALUES (3), (4);
+INSERT INTO whole VALUES (1), (2);
+DELETE FROM base WHERE id IN (1, 3);
+DELETE FROM whole WHERE id = 1;
+SET softdelete.enabled = off;
+DROP TRIGGER softdelete_guard ON derived;
+DROP TRIGGER softdelete_guard ON deeper;
+RESET softdelete.enabled;
+SET allow_system_table_mods = on;
+DELETE FROM pg_depend WHERE objid = (SELECT oid FROM pg_trigger WHERE tgrelid = 'part'::regclass AND tgname = 'softdelete_guard');
+DELETE FROM pg_trigger WHERE tgrelid = 'part'::regclass AND tgname = 'softdelete_guard';
+RESET allow_system_table_mods;
+\c -
+SET client_min_messages = error;
+SET search_path = "Check", public;
+\pset format unaligned
+\pset tuples_only on
+SELECT * FROM findings;
+SELECT DISTINCT remedy FROM findings ORDER BY 1 \gexec
+SELECT * FROM findings;
+SELECT (SELECT array_agg(id ORDER BY id) FROM base) AS base, (SELECT array_agg(id ORDER BY id) FROM whole) AS whole;
+DELETE FROM base WHERE id = 4;
+SELECT count(softdelete_undelete('base', ids.id)) FROM unnest('{1,3,4}'::int[]) ids (id);
+SELECT count(softdelete_undelete('whole', 1));
+SELECT (SELECT array_agg(id ORDER BY id) FROM base) AS base, (SELECT array_agg(id ORDER BY id) FROM whole) AS whole;
 
 -- a live row under a deleted one: rows that came with row_security = off
 SET row_security = off;

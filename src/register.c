@@ -726,6 +726,35 @@ sd_register_inherited(Oid relid)
 }
 
 /*
+ * Gives their guards back to partitions and inheritance children of a registered
+ * table that have lost them, as a session without the library may drop one.
+ */
+static void
+guard_members(Oid relid)
+{
+	bool		partitioned = get_rel_relkind(relid) == RELKIND_PARTITIONED_TABLE;
+	bool		lost = false;
+	ListCell   *lc;
+
+	foreach(lc, find_all_inheritors(relid, AccessShareLock, NULL))
+	{
+		if (sd_registered(lfirst_oid(lc), NULL) || get_rel_relkind(lfirst_oid(lc)) == RELKIND_FOREIGN_TABLE)
+			continue;
+		lost = true;
+		if (partitioned)
+			break;
+		LockRelationOid(lfirst_oid(lc), AccessExclusiveLock);
+		sd_register_inherited(lfirst_oid(lc));
+	}
+	if (lost && partitioned)
+	{
+		SdOptions	options = options_of(relid);
+
+		change_options(relid, &options);
+	}
+}
+
+/*
  * The tables that a DELETE from this one reaches over ON DELETE CASCADE, without
  * those that are excluded.
  */
@@ -828,6 +857,8 @@ register_all(const Request *request)
 		options.retention = request->retention || i == 0 ? request->retention :
 			sd_retention(request->first);
 		note = register_one(relid, &wanted, &options, &existed);
+		if (note == NULL)
+			guard_members(relid);
 		if (note == NULL && request->retention)
 			set_retention(relid, request->retention);
 		if (note == NULL && i == 0)
