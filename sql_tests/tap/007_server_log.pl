@@ -59,6 +59,6 @@ is($node->safe_psql('postgres', 'SELECT count(*) FROM p WHERE id = 4'), 1, 'its 
 # names without end, in a procedure that commits
 $node->safe_psql('postgres', join(';', map { sprintf("CREATE TABLE c_%s_%d (p int REFERENCES p ON DELETE CASCADE); INSERT INTO c_%s_%d VALUES (4)", 'x' x 50, $_, 'x' x 50, $_) } 1 .. 40));
 like(logged(q{DO $$BEGIN DELETE FROM p WHERE id = 4; COMMIT; RAISE LOG 'afterwards, no deletion'; END$$}),
-    qr/^LOG: deletion (\d+): 41 rows: .{900,1020}\.\.\.\nHINT: SELECT softdelete_undelete_deletion\(\1\)/, 'a long line is cut');
+    qr/^LOG: deletion (\d+): 41 rows: .{900,1021}\.\.\.\nHINT: SELECT softdelete_undelete_deletion\(\1\)/, 'a long line is cut');
 $node->stop;
 done_testing();
