@@ -681,6 +681,7 @@ recover(Recovery *recovery, Oid relid)
 	if (OidIsValid(relid))
 	{
 		Oid			backup = get_relname_relid(get_rel_name(relid), recovery->schema);
+		char		relkind = get_rel_relkind(backup);
 		Recovered  *table;
 
 		if (!OidIsValid(backup))
@@ -689,6 +690,14 @@ recover(Recovery *recovery, Oid relid)
 					 errmsg("the backup has no table \"%s\" in schema \"%s\"",
 							get_rel_name(relid), get_namespace_name(recovery->schema)),
 					 errhint("Restore it there, or use IMPORT FOREIGN SCHEMA.")));
+		/* a view would run code of its owner's choice as the caller */
+		if (relkind != RELKIND_RELATION && relkind != RELKIND_PARTITIONED_TABLE &&
+			relkind != RELKIND_FOREIGN_TABLE)
+			ereport(ERROR,
+					(errcode(ERRCODE_WRONG_OBJECT_TYPE),
+					 errmsg("\"%s\" in schema \"%s\" is not a table",
+							get_rel_name(backup), get_namespace_name(recovery->schema)),
+					 errhint("Restore the table there, or use IMPORT FOREIGN SCHEMA.")));
 		table = open_table(recovery, relid, backup);
 		if (table)
 			recovery->tables = list_make1(table);
