@@ -135,6 +135,41 @@ def deleted_share():
          "deleted rows, per cent", "", series)
 
 
+def mostly_deleted():
+    """Live queries on a table of 95 % deleted rows, with the indexes that softdelete_check() names, and on one without."""
+    live = 10 ** 4 if small else 10 ** 5
+    fresh_schema("mostly_deleted")
+    for table, rows in ("deleted", 20 * live), ("live", live):
+        run(f"CREATE TABLE {table} (id bigint PRIMARY KEY, customer int NOT NULL, name text NOT NULL)")
+        run(f"CREATE INDEX ON {table} (customer)")
+        run(f"SELECT count(*) FROM softdelete_register('{table}')")
+        run(f"INSERT INTO {table} (id, customer, name) SELECT i * {20 * live // rows}, i * {20 * live // rows} / 20 % {live // 100}, "
+            f"'row ' || i FROM generate_series(1, {rows}) i")
+    run("DELETE FROM deleted WHERE id % 20 <> 0")
+    run("VACUUM ANALYZE deleted")
+    for (command,) in run("SELECT remedy FROM softdelete_check() WHERE object ~ 'deleted$' AND problem ~ 'indexes over live rows'"):
+        run(command)
+    run("VACUUM ANALYZE deleted")
+    run("VACUUM ANALYZE live")
+    queries = {
+        "2,000 rows by key": "SELECT count(*) FROM generate_series(1, 2000) i JOIN LATERAL (SELECT * FROM {t} WHERE id = i * 20 OFFSET 0) x ON true",
+        "5,000 rows by an index": "SELECT sum(length(name)) FROM generate_series(1, 50) i "
+                                  "JOIN LATERAL (SELECT * FROM {t} WHERE customer = i OFFSET 0) x ON true",
+        "the first 100 by an index": "SELECT * FROM {t} ORDER BY customer LIMIT 100",
+        "count of all": "SELECT count(*) FROM {t}",
+        "all rows": "SELECT sum(length(name)) FROM {t}",
+    }
+    print("\n95 per cent deleted, and live rows alone (ms)\n\n| query | 95 per cent deleted | live rows alone | ratio |\n| --- | --- | --- | --- |")
+    for name, query in queries.items():
+        times = {"deleted": [], "live": []}
+        for _ in range(11):
+            for table in times:
+                times[table].append(milliseconds(query.format(t=table)))
+        ratio = statistics.median(d / l for d, l in zip(times["deleted"], times["live"]))
+        print(f"| {name} | {statistics.median(times['deleted']):.3g} | {statistics.median(times['live']):.3g} | {ratio:.2f} |")
+    sys.stdout.flush()
+
+
 def depth():
     series = {"deletion": [], "undelete": [], "preview": [], "memory of the deletion (MB)": []}
     for levels in [1, 10, 100, 1000] + ([] if small else [10 ** 4, 10 ** 5]):
@@ -212,5 +247,5 @@ def transaction():
     draw("growth-transaction.svg", "Single deletions in one transaction", "deletions", "ms", series)
 
 
-for measure in (table_size, deleted_share, depth, width, transaction):
+for measure in (table_size, deleted_share, mostly_deleted, depth, width, transaction):
     measure()
