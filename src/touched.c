@@ -147,7 +147,8 @@ sd_touched_run(const SdUndelete *undelete, const SdTouched *table, SdRunKind kin
 }
 
 /*
- * Notes rows as touched, and as work where something may hang below them.
+ * Notes rows as touched, and as work where something may hang below them; they are
+ * the undelete's from now on, and made in its context.
  * "via" is the foreign key over which they were found below rows made live
  * now; InvalidOid for any other way.
  */
@@ -163,18 +164,25 @@ sd_touch(SdUndelete *undelete, SdTouched *table, SdRowset *rows, bool upper, boo
 		return;
 	}
 	old = MemoryContextSwitchTo(undelete->context);
+	descend = descend && table->below != NIL;
 	table->has_upper |= upper;
 	if (flipped)
 		table->restored += sd_rowset_count(rows);
 	if (table->rows == NULL)
-	{
-		table->rows = sd_rowset_create(rows->desc);
 		table->via = via;
-	}
 	else if (table->via != via)
 		table->via = InvalidOid;
-	sd_rowset_append(table->rows, rows);
-	if (descend && table->below != NIL)
+	if (table->rows == NULL && !descend)
+		table->rows = rows;
+	else
+	{
+		if (table->rows == NULL)
+			table->rows = sd_rowset_create(rows->desc);
+		sd_rowset_append(table->rows, rows);
+		if (!descend)
+			sd_rowset_free(rows);
+	}
+	if (descend)
 	{
 		SdWork	   *work = palloc(sizeof(SdWork));
 
@@ -183,8 +191,6 @@ sd_touch(SdUndelete *undelete, SdTouched *table, SdRowset *rows, bool upper, boo
 		work->flipped = flipped;
 		undelete->work = lappend(undelete->work, work);
 	}
-	else
-		sd_rowset_free(rows);
 	MemoryContextSwitchTo(old);
 }
 
