@@ -89,6 +89,7 @@ public class Checks {
     public static class Tag {
         @Id int id;
         String name;
+        @Version int version;
     }
 
     @Entity(name = "Person") @Table(name = "people") @Inheritance(strategy = InheritanceType.JOINED)
@@ -108,7 +109,7 @@ public class Checks {
         + "CREATE TABLE orders (id int PRIMARY KEY, customer_id int REFERENCES customers, number text UNIQUE);"
         + "CREATE TABLE lines (order_id int REFERENCES orders, line int, what text, PRIMARY KEY (order_id, line));"
         + "CREATE TABLE notes (id int PRIMARY KEY, customer_id int REFERENCES customers ON DELETE CASCADE, body text);"
-        + "CREATE TABLE tags (id int PRIMARY KEY, name text);"
+        + "CREATE TABLE tags (id int PRIMARY KEY, name text, version int NOT NULL DEFAULT 1);"
         + "CREATE TABLE customer_tags (customer_id int REFERENCES customers, tag_id int REFERENCES tags, PRIMARY KEY (customer_id, tag_id));"
         + "CREATE TABLE people (id int PRIMARY KEY, kind text, name text);"
         + "CREATE TABLE employees (id int PRIMARY KEY REFERENCES people, salary int)";
@@ -244,7 +245,7 @@ public class Checks {
         scenario("join table", 0, () -> {
             says("all tags go", () -> within(m -> { find(m, 1).tags.clear(); return "cleared"; }));
             says("and come again", () -> within(m -> find(m, 1).tags.add(m.find(Tag.class, 2))));
-            says("removed and added in one flush", () -> within(m -> {
+            says("removed and added in one transaction", () -> within(m -> {
                 Tag tag = m.find(Tag.class, 1);
                 find(m, 2).tags.remove(tag);
                 m.flush();
@@ -254,11 +255,18 @@ public class Checks {
             says("a tag that is not", () -> within(m -> { m.remove(m.find(Tag.class, 4)); return "removed"; }));
         });
         scenario("@Version", 0, () -> {
-            says("a stale one", () -> {
+            says("a stale one, found out by merge()", () -> {
                 Customer stale = within(m -> find(m, 5));
                 within(m -> find(m, 5).name = "changed");
                 return within(m -> { m.remove(m.merge(stale)); return "removed"; });
             });
+            says("a stale one, found out by DELETE ... WHERE version", () -> within(m -> {
+                Tag tag = m.find(Tag.class, 4);
+                within(other -> other.find(Tag.class, 4).name = "changed");
+                m.remove(tag);
+                m.flush();
+                return "removed";
+            }));
             says("deleted by somebody else", () -> within(m -> {
                 Customer customer = find(m, 6);
                 within(other -> { other.remove(find(other, 6)); return null; });
@@ -277,7 +285,7 @@ public class Checks {
         scenario("JPQL", 3, () -> {
             says("bulk DELETE", () -> within(m -> m.createQuery("DELETE FROM Line l WHERE l.line = 2").executeUpdate()));
             says("what nothing matches", () -> within(m -> m.createQuery("DELETE FROM Line l WHERE l.line = 2").executeUpdate()));
-            says("over ON DELETE CASCADE", () -> within(m -> m.createQuery("DELETE FROM Note n WHERE n.customer.name LIKE 'c1%'").executeUpdate()));
+            says("with a condition on the parent", () -> within(m -> m.createQuery("DELETE FROM Note n WHERE n.customer.name LIKE 'c1%'").executeUpdate()));
             says("native", () -> within(m -> m.createNativeQuery("DELETE FROM lines WHERE order_id = ?1").setParameter(1, 4).executeUpdate()));
             says("a parent in use", () -> within(m -> m.createQuery("DELETE FROM Customer c WHERE c.id = 9").executeUpdate()));
         });
